@@ -1,0 +1,216 @@
+/**
+ * From bytes to the events that are published: the stateful shell around the pure exchange adapters.
+ *
+ * An adapter says what one frame means. This service adds what needs a memory: a trade is published once (TRD1), a quote
+ * or an order book that says nothing new is left out, order books are paced, and everything that was refused is counted
+ * by exchange, channel and reason, with a sample for the log. Nothing here throws, and nothing here has a timer or a
+ * clock: the caller passes the times in, and calls {@link ConverterService.flush} every few tens of milliseconds.
+ */
+import type { ExchangeName } from '../../shared/model/exchange.ts';
+import type { EventType, MarketEvent, OrderBook, Quote, Trade } from '../../shared/model/market-event.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
+import type {
+  ControlMessage,
+  Conversion,
+  ExchangeAdapter,
+  InstrumentIndex,
+  Rejection,
+  RejectionReason,
+} from '../exchanges/exchange-adapter.ts';
+import { OrderBookPacer } from './order-book-pacer.ts';
+import { RejectionLog, type RejectionSample } from './rejection-log.ts';
+import { TradeMemory, type TradeMemoryOptions } from './trade-memory.ts';
+
+const DEFAULT_ORDER_BOOK_INTERVAL_MS = 250;
+
+export type ConverterOptions = {
+  /** Least time between two order books of one instrument: 250 unless told; 0 lets every changed one pass. */
+  readonly orderBookIntervalMs?: number;
+  readonly tradeMemory?: TradeMemoryOptions;
+  /** Told of the first rejection of each kind at once, then of at most one per kind in ten seconds. */
+  readonly onRejectionSample?: (sample: RejectionSample) => void;
+};
+
+/** What a frame gives to do. */
+export type ConvertedFrame = {
+  /** To publish, in this order. */
+  readonly events: readonly MarketEvent[];
+  /** For the feed it came from; `null` for a frame of data. */
+  readonly control: ControlMessage | null;
+  /** Whether the frame held market data we understand, published or not: what a feed's staleness is measured by. */
+  readonly isData: boolean;
+};
+
+/** Counted since the start; all numbers only grow, but for the gauges `waitingOrderBooks` and `rememberedTrades`. */
+export type ConversionCounts = {
+  readonly byExchange: readonly ExchangeCounts[];
+  readonly rejections: readonly RejectionCount[];
+  readonly waitingOrderBooks: number;
+  readonly rememberedTrades: number;
+  readonly earlyMemoryRotations: number;
+};
+
+export type ExchangeCounts = {
+  readonly exchange: ExchangeName;
+  readonly frames: number;
+  readonly controlFrames: number;
+  /** Events handed out to be published, by type. */
+  readonly events: Readonly<Record<EventType, number>>;
+  /** Trades that had been published before (TRD1). */
+  readonly duplicateTrades: number;
+  readonly unchangedQuotes: number;
+  readonly unchangedOrderBooks: number;
+  /** Order books whose place a newer one took while they waited. */
+  readonly replacedOrderBooks: number;
+};
+
+export type RejectionCount = {
+  readonly exchange: ExchangeName;
+  readonly channel: string;
+  readonly reason: RejectionReason;
+  readonly count: number;
+};
+
+type MutableCounts = { -readonly [Key in keyof ExchangeCounts]: ExchangeCounts[Key] } & {
+  events: Record<EventType, number>;
+};
+
+export class ConverterService {
+  readonly #trades: TradeMemory;
+  readonly #books: OrderBookPacer;
+  readonly #rejections: RejectionLog;
+  readonly #quotes = new Map<string, Quote>();
+  readonly #counts = new Map<ExchangeName, MutableCounts>();
+
+  constructor(options: ConverterOptions = {}) {
+    this.#trades = new TradeMemory(options.tradeMemory);
+    this.#books = new OrderBookPacer(options.orderBookIntervalMs ?? DEFAULT_ORDER_BOOK_INTERVAL_MS);
+    this.#rejections = new RejectionLog(options.onRejectionSample);
+  }
+
+  /** What to publish of one frame. `receivedTime` is when its bytes arrived. */
+  convert(
+    adapter: ExchangeAdapter,
+    frame: Uint8Array,
+    receivedTime: EpochMillis,
+    instruments: InstrumentIndex,
+  ): ConvertedFrame {
+    const counts = this.#countsOf(adapter.exchange);
+    counts.frames += 1;
+    const conversion = convertSafely(adapter, frame, receivedTime, instruments);
+    if (conversion.kind === 'control') {
+      counts.controlFrames += 1;
+      return { events: [], control: conversion.control, isData: false };
+    }
+    for (const rejection of conversion.rejections) this.#reject(adapter.exchange, rejection, receivedTime);
+    if (conversion.kind === 'rejected') return { events: [], control: null, isData: false };
+    return { events: this.admit(conversion.events, receivedTime), control: null, isData: true };
+  }
+
+  /**
+   * What to publish of events that did not come in a frame, such as trades that were fetched afterwards. The same rules
+   * apply: a trade that was published before is left out.
+   */
+  admit(events: readonly MarketEvent[], now: EpochMillis): readonly MarketEvent[] {
+    const admitted: MarketEvent[] = [];
+    for (const event of events) {
+      if (!this.#isNew(event, now)) continue;
+      this.#countsOf(event.exchange).events[event.type] += 1;
+      admitted.push(event);
+    }
+    return admitted;
+  }
+
+  /** The order books whose waiting time is over, to be published now. */
+  flush(now: EpochMillis): readonly OrderBook[] {
+    const books = this.#books.flush(now);
+    for (const book of books) this.#countsOf(book.exchange).events.orderBook += 1;
+    return books;
+  }
+
+  /** A follower tells of each trade in the stream, so that it knows what was published when it becomes the leader. */
+  remember(trade: Trade, now: EpochMillis): void {
+    this.#trades.admit(trade.exchange, trade.symbol, trade.id, now);
+  }
+
+  counts(): ConversionCounts {
+    return {
+      byExchange: [...this.#counts.values()].map(counts => ({ ...counts, events: { ...counts.events } })),
+      rejections: this.#rejections.counts(),
+      waitingOrderBooks: this.#books.waiting,
+      rememberedTrades: this.#trades.size,
+      earlyMemoryRotations: this.#trades.earlyRotations,
+    };
+  }
+
+  #isNew(event: MarketEvent, now: EpochMillis): boolean {
+    switch (event.type) {
+      case 'trade': {
+        const isNew = this.#trades.admit(event.exchange, event.symbol, event.id, now);
+        if (!isNew) this.#countsOf(event.exchange).duplicateTrades += 1;
+        return isNew;
+      }
+      case 'quote': {
+        const key = `${event.exchange}:${event.symbol}`;
+        const last = this.#quotes.get(key);
+        if (last !== undefined && saysTheSame(last, event)) {
+          this.#countsOf(event.exchange).unchangedQuotes += 1;
+          return false;
+        }
+        this.#quotes.set(key, event);
+        return true;
+      }
+      case 'orderBook': {
+        const pacing = this.#books.offer(event, now);
+        if (pacing === 'unchanged') this.#countsOf(event.exchange).unchangedOrderBooks += 1;
+        if (pacing === 'replace') this.#countsOf(event.exchange).replacedOrderBooks += 1;
+        return pacing === 'publish';
+      }
+      default:
+        return true;
+    }
+  }
+
+  #reject(exchange: ExchangeName, rejection: Rejection, now: EpochMillis): void {
+    this.#rejections.add(exchange, rejection, now);
+  }
+
+  #countsOf(exchange: ExchangeName): MutableCounts {
+    let counts = this.#counts.get(exchange);
+    if (counts === undefined) {
+      counts = {
+        exchange,
+        frames: 0,
+        controlFrames: 0,
+        events: { trade: 0, ticker: 0, quote: 0, orderBook: 0, candle: 0, feed: 0, gap: 0 },
+        duplicateTrades: 0,
+        unchangedQuotes: 0,
+        unchangedOrderBooks: 0,
+        replacedOrderBooks: 0,
+      };
+      this.#counts.set(exchange, counts);
+    }
+    return counts;
+  }
+}
+
+/** Adapters do not throw. Should one do it all the same, it costs one frame and not the process. */
+function convertSafely(
+  adapter: ExchangeAdapter,
+  frame: Uint8Array,
+  receivedTime: EpochMillis,
+  instruments: InstrumentIndex,
+): Conversion {
+  try {
+    return adapter.convert(frame, receivedTime, instruments);
+  } catch (error) {
+    const detail = `the adapter threw: ${error instanceof Error ? error.message : String(error)}`;
+    return { kind: 'rejected', rejections: [{ channel: 'unknown', reason: 'unrecognised', detail }] };
+  }
+}
+
+function saysTheSame(some: Quote, other: Quote): boolean {
+  return (
+    some.bid === other.bid && some.ask === other.ask && some.bidSize === other.bidSize && some.askSize === other.askSize
+  );
+}

@@ -1,0 +1,47 @@
+/** Gathers what the records of one frame became, so that a bad record never stops its neighbours. */
+import type { MarketEvent } from '../../shared/model/market-event.ts';
+import type { LosslessRefusal, LosslessValue } from '../conversion/lossless-json.ts';
+import type { ControlMessage, Conversion, Rejection, RejectionReason } from './exchange-adapter.ts';
+import { describe, messageOf } from './field-reader.ts';
+
+/** Most rejections reported of one frame: enough for any real one, and a bound for one made of a million zeros. */
+const MAX_REJECTIONS = 1000;
+
+/** What one record became. */
+export type Outcome = readonly MarketEvent[] | Rejection;
+
+export function rejection(channel: string, reason: RejectionReason, detail: string): Rejection {
+  return { channel, reason, detail };
+}
+
+export class ConversionBuilder {
+  readonly #events: MarketEvent[] = [];
+  readonly #rejections: Rejection[] = [];
+
+  add(outcome: Outcome): void {
+    if (!('reason' in outcome)) for (const event of outcome) this.#events.push(event);
+    else if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push(outcome);
+  }
+
+  conclude(): Conversion {
+    return this.#events.length > 0
+      ? { kind: 'events', events: this.#events, rejections: this.#rejections }
+      : { kind: 'rejected', rejections: this.#rejections };
+  }
+}
+
+export function control(message: ControlMessage): Conversion {
+  return { kind: 'control', control: message };
+}
+
+/** The exchange refused a request, with a code and words of its own. */
+export function refused(code: LosslessValue | undefined, message: LosslessValue | undefined): Conversion {
+  return control({ name: 'refused', code: messageOf(code) || 'unknown', message: messageOf(message) });
+}
+
+/** A frame that could not be read at all. */
+export function unreadable(frame: Uint8Array, reason: LosslessRefusal): Conversion {
+  const opening = new TextDecoder().decode(frame.subarray(0, 64));
+  const detail = frame.byteLength === 0 ? 'an empty frame' : `${frame.byteLength} bytes: ${describe(opening)}`;
+  return { kind: 'rejected', rejections: [rejection('unknown', reason, detail)] };
+}

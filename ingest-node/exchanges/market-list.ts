@@ -1,0 +1,98 @@
+/** What the market lists of all exchanges have in common: how a body is read, refused and turned into instruments. */
+
+import type { Decimal } from '../../shared/model/decimal.ts';
+import type { ExchangeName } from '../../shared/model/exchange.ts';
+import { type Instrument, type InstrumentStatus, symbolOf } from '../../shared/model/instrument.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
+import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
+import type { MarketListResult } from './exchange-adapter.ts';
+import { describe, isRecord, textOf } from './field-reader.ts';
+
+/** Binance's list is the largest with up to 15 MB. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+export type ListedMarket = {
+  readonly nativeCode: string;
+  readonly base: string;
+  readonly quote: string;
+  readonly englishName: string | null;
+  readonly koreanName: string | null;
+  readonly tickSize: Decimal | null;
+  readonly lotSize: Decimal | null;
+  readonly status: InstrumentStatus;
+};
+
+/**
+ * Reads a market list. A broken row is skipped and counted, and so is a row whose code or symbol came before. A body
+ * that is an error, is empty or holds no market at all is refused, because a planner would take it for a mass delisting.
+ *
+ * @param rowsOf finds the rows in the body, `null` when they are not there
+ * @param marketOf reads one row, `null` when it is broken
+ */
+export function readMarketList(
+  exchange: ExchangeName,
+  body: Uint8Array | undefined,
+  now: EpochMillis,
+  rowsOf: (body: LosslessValue) => LosslessValue | undefined | null,
+  marketOf: (row: LosslessObject) => ListedMarket | null,
+): MarketListResult {
+  if (body === undefined || body.byteLength === 0) return refuse('the body is empty');
+  const parsed = parseLosslessJson(body, { maxBytes: MAX_BODY_BYTES });
+  if (!parsed.ok) return refuse(`the body is not readable JSON (${parsed.reason})`);
+  const rows = rowsOf(parsed.value);
+  if (!Array.isArray(rows)) return refuse(errorIn(parsed.value) ?? 'the body holds no list of markets');
+
+  const byCode = new Map<string, Instrument>();
+  const symbols = new Set<string>();
+  for (const row of rows) {
+    const market = isRecord(row) ? marketOf(row) : null;
+    if (market === null || !isCode(market.nativeCode) || !isCurrency(market.base) || !isCurrency(market.quote))
+      continue;
+    const symbol = symbolOf(market.base, market.quote);
+    if (byCode.has(market.nativeCode) || symbols.has(symbol)) continue;
+    symbols.add(symbol);
+    byCode.set(market.nativeCode, {
+      exchange,
+      nativeCode: market.nativeCode,
+      symbol,
+      base: market.base,
+      quote: market.quote,
+      englishName: market.englishName,
+      koreanName: market.koreanName,
+      tickSize: market.tickSize,
+      lotSize: market.lotSize,
+      status: market.status,
+      firstSeen: now,
+      lastSeen: now,
+    });
+  }
+  if (byCode.size === 0) return refuse(`none of ${rows.length} rows is a market`);
+  return { ok: true, instruments: [...byCode.values()], skipped: rows.length - byCode.size };
+}
+
+function refuse(reason: string): MarketListResult {
+  return { ok: false, reason };
+}
+
+/**
+ * The exchange's own words when the body is an error, which may come with HTTP 200:
+ * `{"error":{"name","message"}}` and `{"name","message"}` (Upbit, Bithumb), `{"status","message"}` (old Bithumb),
+ * `{"code","msg"}` (Binance).
+ */
+function errorIn(body: LosslessValue): string | null {
+  if (!isRecord(body)) return null;
+  const error = isRecord(body['error']) ? body['error'] : body;
+  const message = textOf(error['message']) ?? textOf(error['msg']);
+  if (message === null) return null;
+  const name = textOf(error['name']) ?? textOf(error['code']) ?? textOf(error['status']) ?? 'without a code';
+  return `the exchange answered with an error: ${describe(name)} ${describe(message)}`;
+}
+
+/** Codes of markets and currencies: any script (Binance lists Chinese ones), but nothing that could break a line or a symbol. */
+function isCode(text: string): boolean {
+  return text.length <= 40 && /^[\p{L}\p{N}\p{M}\p{S}._-]+$/u.test(text);
+}
+
+function isCurrency(text: string): boolean {
+  return text.length <= 32 && isCode(text);
+}
