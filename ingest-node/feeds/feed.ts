@@ -1,0 +1,187 @@
+/**
+ * One supervised exchange socket: it is kept up for as long as it is wanted, whatever happens to it, and never gives
+ * up. What it decides is in `feed-transitions.ts`, what one socket goes through in `line.ts`; here the two are joined.
+ */
+import { fullJitterMs, RECONNECT_BACKOFF } from '../../shared/base/backoff.ts';
+import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { Instrument } from '../../shared/model/instrument.ts';
+import type { ExchangeAdapter } from '../exchanges/exchange-adapter.ts';
+import { conditionOf, type FeedCondition, type FeedMachineState, type LineNumber } from './feed-state.ts';
+import { type FeedEffect, type FeedMachineEvent, stepFeed } from './feed-transitions.ts';
+import { type FrameHandler, Line } from './line.ts';
+import type { ConnectLimiter } from './rate-limit.ts';
+import type { Dial } from './socket.ts';
+
+/** A change of a feed's state, in words for people: a `feed` event before it is sealed. */
+export type FeedReport = FeedCondition & { readonly key: string };
+
+export type FeedOptions = {
+  /** Names the feed among those of its exchange: `upbit-0`. */
+  readonly key: string;
+  readonly url: string;
+  readonly adapter: Pick<ExchangeAdapter, 'limits' | 'heartbeat' | 'subscribeMessages'>;
+  readonly instruments: readonly Instrument[];
+  /** Shared by all feeds of the exchange. */
+  readonly limiter: ConnectLimiter;
+  readonly dial: Dial;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /**
+   * Called for every frame while it counts, in the order of arrival, and answers what it meant. During a planned
+   * reconnection both sockets deliver for a moment: what follows drops trades it has seen.
+   */
+  readonly onFrame: FrameHandler;
+  readonly onState: (report: FeedReport) => void;
+};
+
+/** Both sockets of a planned reconnection deliver for this long: the last subscriptions take a round trip to begin. */
+export const OVERLAP_MS = 1_000;
+
+export class Feed {
+  readonly key: string;
+  readonly #options: FeedOptions;
+  readonly #lines = new Map<LineNumber, Line>();
+  readonly #closing = new Set<Promise<void>>();
+  #state: FeedMachineState;
+  #condition: FeedCondition;
+  #instruments: readonly Instrument[];
+  #lineCount = 0;
+  #frameCount = 0;
+  #cancelWake: CancelTimer | null = null;
+  #cancelSettle: CancelTimer | null = null;
+
+  constructor(options: FeedOptions) {
+    this.key = options.key;
+    this.#options = options;
+    this.#instruments = options.instruments;
+    this.#state = { name: 'idle', since: options.clock.now(), reason: 'not started' };
+    this.#condition = conditionOf(this.#state);
+  }
+
+  start(): void {
+    this.#dispatch({ type: 'start' });
+  }
+
+  /** No frame is handed over after the call. Resolves when nothing is open any more, within a second. */
+  async stop(): Promise<void> {
+    this.#dispatch({ type: 'stop' });
+    this.#cancelWake?.();
+    this.#cancelSettle?.();
+    await Promise.all(this.#closing);
+  }
+
+  /** Carries these from now on; another set of codes means a planned reconnection. */
+  setInstruments(instruments: readonly Instrument[]): void {
+    const isSame = sameCodes(this.#instruments, instruments);
+    this.#instruments = instruments;
+    if (!isSame) this.#dispatch({ type: 'relisted' });
+  }
+
+  get report(): FeedReport {
+    return { key: this.key, ...this.#condition };
+  }
+
+  get instruments(): readonly Instrument[] {
+    return this.#instruments;
+  }
+
+  /** Since the feed was made: frames handed over, and lines begun. */
+  get counts(): { readonly frames: number; readonly attempts: number } {
+    return { frames: this.#frameCount, attempts: this.#lineCount };
+  }
+
+  #dispatch(event: FeedMachineEvent): void {
+    const { clock, random } = this.#options;
+    const { state, effects } = stepFeed(this.#state, event, {
+      now: clock.now(),
+      monotonic: clock.monotonic(),
+      nextLine: () => ++this.#lineCount,
+      backoffMs: failures => fullJitterMs(failures, RECONNECT_BACKOFF, random),
+    });
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+    this.#tell(conditionOf(state));
+  }
+
+  #tell(condition: FeedCondition): void {
+    const before = this.#condition;
+    this.#condition = condition;
+    if (condition.state !== before.state || condition.reason !== before.reason) this.#options.onState(this.report);
+  }
+
+  #carryOut(effect: FeedEffect): void {
+    const { clock } = this.#options;
+    switch (effect.type) {
+      case 'dial':
+        this.#startLine(effect.line);
+        return;
+      case 'release':
+        this.#releaseLine(effect.line);
+        return;
+      case 'wake':
+        this.#cancelWake?.();
+        this.#cancelWake = clock.setTimer(effect.afterMs, () => this.#dispatch({ type: 'wake' }));
+        return;
+      case 'settle': {
+        const { line } = effect;
+        this.#cancelSettle?.();
+        this.#cancelSettle = clock.setTimer(OVERLAP_MS, () => this.#dispatch({ type: 'settled', line }));
+        return;
+      }
+    }
+  }
+
+  #startLine(line: LineNumber): void {
+    const { url, adapter, limiter, dial, clock, random, onFrame } = this.#options;
+    const options = {
+      url,
+      heartbeat: adapter.heartbeat,
+      messageSpacingMs: adapter.limits.messageSpacingMs,
+      subscribeMessages: () => adapter.subscribeMessages(this.#instruments),
+      limiter,
+      dial,
+      clock,
+      random,
+    };
+    const started = new Line(options, {
+      onFrame: (bytes, receivedTime) => {
+        this.#frameCount++;
+        return onFrame(bytes, receivedTime);
+      },
+      onData: () => this.#onData(line, started),
+      onDelayed: reason => this.#dispatch({ type: 'delayed', line, reason }),
+      onRefused: reason => this.#dispatch({ type: 'refused', line, reason }),
+      onQuiet: reason => this.#dispatch({ type: 'quiet', line, reason }),
+      onReplaceDue: reason => this.#dispatch({ type: 'replaceDue', line, reason }),
+      onEnded: (reason, pauseMs) => {
+        this.#lines.delete(line);
+        this.#dispatch({ type: 'ended', line, reason, pauseMs });
+      },
+    });
+    this.#lines.set(line, started);
+    started.start();
+  }
+
+  /** Runs for every frame of data: the state machine hears of it only where it may matter. */
+  #onData(number: LineNumber, line: Line): void {
+    const state = this.#state;
+    if (state.name === 'live' && state.line === number) return;
+    const isFirstLine = (state.name === 'connecting' || state.name === 'stale') && state.line === number;
+    if (isFirstLine || line.isSubscribed) this.#dispatch({ type: 'data', line: number });
+  }
+
+  #releaseLine(number: LineNumber): void {
+    const gone = this.#lines.get(number)?.release();
+    this.#lines.delete(number);
+    if (gone === undefined) return;
+    this.#closing.add(gone);
+    gone.then(() => this.#closing.delete(gone));
+  }
+}
+
+function sameCodes(some: readonly Instrument[], others: readonly Instrument[]): boolean {
+  if (some.length !== others.length) return false;
+  const codes = new Set(some.map(instrument => instrument.nativeCode));
+  return others.every(instrument => codes.has(instrument.nativeCode));
+}

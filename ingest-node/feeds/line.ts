@@ -1,0 +1,281 @@
+/**
+ * One attempt to have one socket, from waiting for its turn to its end: dials, subscribes, keeps alive, listens for
+ * silence. A line never comes back: the feed that owns it makes a new one.
+ */
+import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
+import type { ControlMessage, Heartbeat } from '../exchanges/exchange-adapter.ts';
+import { DataRhythm } from './data-rhythm.ts';
+import { PacedSender } from './paced-sender.ts';
+import { pauseAfterClose, pauseAfterStatus } from './politeness.ts';
+import type { ConnectLimiter } from './rate-limit.ts';
+import * as reasons from './reasons.ts';
+import { SilenceWatch } from './silence-watch.ts';
+import type { Dial, Socket, SocketEnd } from './socket.ts';
+
+/**
+ * What a frame meant, as its owner found out: any `Conversion` of an adapter is one. The feed needs to know data from
+ * the rest, and hears the control messages that are for it.
+ */
+export type FrameMeaning =
+  | { readonly kind: 'events' | 'rejected' }
+  | { readonly kind: 'control'; readonly control: ControlMessage };
+
+/** `bytes` are valid during the call only. */
+export type FrameHandler = (bytes: Uint8Array, receivedTime: EpochMillis) => FrameMeaning;
+
+export type LineOptions = {
+  readonly url: string;
+  readonly heartbeat: Heartbeat;
+  readonly messageSpacingMs: number;
+  /** Asked once, when the socket is open. */
+  subscribeMessages(): readonly string[];
+  readonly limiter: ConnectLimiter;
+  readonly dial: Dial;
+  readonly clock: Clock;
+  readonly random: () => number;
+};
+
+/** Nothing is called after `onEnded`, nor after {@link Line.release}. */
+export type LineListener = {
+  readonly onFrame: FrameHandler;
+  /** After each frame that was data. */
+  onData(): void;
+  onDelayed(reason: string): void;
+  onRefused(reason: string): void;
+  /** The socket shows signs of life, but its data stay away for longer than they use to. */
+  onQuiet(reason: string): void;
+  onReplaceDue(reason: string): void;
+  onEnded(reason: string, pauseMs: number): void;
+};
+
+/** From dialling to the open socket, whatever the socket's own limits are. */
+export const OPEN_LIMIT_MS = 15_000;
+/** A subscribed socket that has not delivered anything is given up after this. */
+export const FIRST_DATA_LIMIT_MS = 60_000;
+/** A wait for the turn to dial that is worth a word. */
+export const DELAY_WORTH_TELLING_MS = 1_000;
+/** So long we wait for the other side's goodbye, and again for the system to let go. Together less than a second. */
+export const POLITE_CLOSE_MS = 450;
+/** Sockets that were opened together are not replaced together. */
+const MAX_AGE_SPREAD = 0.05;
+
+export class Line {
+  readonly #options: LineOptions;
+  readonly #listener: LineListener;
+  readonly #clock: Clock;
+  readonly #turn = new AbortController();
+  readonly #sender: PacedSender;
+  readonly #lifeSigns: SilenceWatch;
+  readonly #rhythm: DataRhythm;
+  readonly #data: SilenceWatch;
+  readonly #timers = new Set<CancelTimer>();
+  readonly #gone = Promise.withResolvers<void>();
+  #socket: Socket | null = null;
+  #isOpen = false;
+  #isOver = false;
+  #isSubscribed = false;
+  #hasData = false;
+  #refusal: string | null = null;
+
+  constructor(options: LineOptions, listener: LineListener) {
+    const { clock, heartbeat } = options;
+    this.#options = options;
+    this.#listener = listener;
+    this.#clock = clock;
+    this.#sender = new PacedSender(clock, options.messageSpacingMs);
+    this.#rhythm = new DataRhythm(heartbeat.silenceLimitMs);
+    this.#lifeSigns = new SilenceWatch(
+      clock,
+      () => heartbeat.silenceLimitMs,
+      silentMs => this.#end(reasons.silentFor(silentMs), 0),
+    );
+    this.#data = new SilenceWatch(
+      clock,
+      () => this.#rhythm.limitMs(),
+      silentMs => listener.onQuiet(`no data for ${reasons.seconds(silentMs)}, though the connection stands`),
+    );
+  }
+
+  /** Whether all subscriptions have been sent. */
+  get isSubscribed(): boolean {
+    return this.#isSubscribed;
+  }
+
+  start(): void {
+    const { limiter } = this.#options;
+    let isWaiting = true;
+    this.#after(DELAY_WORTH_TELLING_MS, () => {
+      if (isWaiting) this.#listener.onDelayed(delayReason(limiter));
+    });
+    limiter.acquire(this.#turn.signal).then(
+      () => {
+        isWaiting = false;
+        this.#dial();
+      },
+      () => {
+        // Released while in line: there is nothing to undo.
+      },
+    );
+  }
+
+  /** Lets go of the line, with a goodbye where somebody may hear it. Resolves when nothing is open, within a second. */
+  release(): Promise<void> {
+    if (!this.#isOver) {
+      this.#detach();
+      const socket = this.#socket;
+      if (socket === null) {
+        this.#gone.resolve();
+      } else {
+        if (this.#isOpen) socket.close();
+        const terminate = () => {
+          socket.terminate();
+          this.#after(POLITE_CLOSE_MS, () => this.#gone.resolve());
+        };
+        if (this.#isOpen) this.#after(POLITE_CLOSE_MS, terminate);
+        else terminate();
+      }
+    }
+    return this.#gone.promise;
+  }
+
+  #dial(): void {
+    if (this.#isOver) return;
+    this.#socket = this.#options.dial(this.#options.url, {
+      onOpen: () => this.#onOpen(),
+      onFrame: bytes => this.#onFrame(bytes),
+      onLifeSign: () => {
+        if (!this.#isOver) this.#lifeSigns.touch();
+      },
+      onEnd: end => this.#onSocketEnd(end),
+    });
+    this.#after(OPEN_LIMIT_MS, () => {
+      if (!this.#isOpen) this.#end(reasons.unreachable(this.#options.url, null, 'no answer'), 0);
+    });
+  }
+
+  #onOpen(): void {
+    if (this.#isOver) return;
+    const { heartbeat, subscribeMessages, random } = this.#options;
+    this.#isOpen = true;
+    this.#lifeSigns.touch();
+    const messages = subscribeMessages();
+    this.#isSubscribed = messages.length === 0;
+    messages.forEach((message, index) => {
+      this.#sender.enqueue(() => {
+        this.#socket?.send(message);
+        if (index === messages.length - 1) this.#onSubscribed();
+      });
+    });
+    const { textPing, controlPingEveryMs, maxAgeMs } = heartbeat;
+    if (textPing !== null) this.#sender.enqueue(() => this.#socket?.send(textPing));
+    if (controlPingEveryMs !== null) this.#pingEvery(controlPingEveryMs);
+    if (maxAgeMs !== null) {
+      this.#after(maxAgeMs * (1 - MAX_AGE_SPREAD * random()), () =>
+        this.#listener.onReplaceDue('planned reconnection: the connection has reached its age'),
+      );
+    }
+  }
+
+  #onSubscribed(): void {
+    this.#isSubscribed = true;
+    this.#after(FIRST_DATA_LIMIT_MS, () => {
+      if (!this.#hasData)
+        this.#end(this.#withRefusal(`no data ${reasons.seconds(FIRST_DATA_LIMIT_MS)} after subscribing`), 0);
+    });
+  }
+
+  #pingEvery(ms: number): void {
+    this.#after(ms, () => {
+      this.#sender.enqueue(() => this.#socket?.ping());
+      this.#pingEvery(ms);
+    });
+  }
+
+  #onFrame(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#lifeSigns.touch();
+    const meaning = this.#listener.onFrame(bytes, this.#clock.now());
+    if (meaning.kind === 'control') this.#onControl(meaning.control);
+    if (meaning.kind !== 'events' || this.#isOver) return;
+    this.#hasData = true;
+    this.#rhythm.beat(this.#clock.monotonic());
+    this.#data.touch();
+    this.#listener.onData();
+  }
+
+  #onControl(control: ControlMessage): void {
+    if (this.#isOver) return;
+    if (control.name === 'refused') {
+      this.#refusal = reasons.refused(control.code, control.message);
+      this.#listener.onRefused(this.#refusal);
+    } else if (control.name === 'shutdown') {
+      this.#listener.onReplaceDue('the exchange asked for a reconnection');
+    }
+  }
+
+  #onSocketEnd(end: SocketEnd): void {
+    if (this.#isOver) {
+      this.#stopTimers();
+      this.#gone.resolve();
+      return;
+    }
+    const pauseMs = pauseAfter(end, this.#clock.now());
+    // What the exchange holds against us, it holds against our address: no other feed of ours may go on dialling.
+    if (pauseMs > 0) this.#options.limiter.holdFor(pauseMs);
+    this.#socket = null;
+    this.#end(this.#withRefusal(reasons.endedBecause(end, this.#options.url, this.#isOpen)), pauseMs);
+  }
+
+  #end(reason: string, pauseMs: number): void {
+    if (this.#isOver) return;
+    this.#detach();
+    this.#socket?.terminate();
+    this.#gone.resolve();
+    this.#listener.onEnded(reason, pauseMs);
+  }
+
+  /** From here on nothing of this line reaches the feed. */
+  #detach(): void {
+    this.#isOver = true;
+    this.#turn.abort();
+    this.#sender.stop();
+    this.#lifeSigns.stop();
+    this.#data.stop();
+    this.#stopTimers();
+  }
+
+  #withRefusal(reason: string): string {
+    return this.#refusal === null ? reason : `${this.#refusal}; ${reason}`;
+  }
+
+  #after(ms: number, fire: () => void): void {
+    const cancel = this.#clock.setTimer(ms, () => {
+      this.#timers.delete(cancel);
+      fire();
+    });
+    this.#timers.add(cancel);
+  }
+
+  #stopTimers(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+}
+
+function pauseAfter(end: SocketEnd, now: EpochMillis): number {
+  switch (end.kind) {
+    case 'refused':
+      return pauseAfterStatus(end.status, end.retryAfter, now);
+    case 'closed':
+      return pauseAfterClose(end.code);
+    case 'failed':
+      return 0;
+  }
+}
+
+function delayReason(limiter: ConnectLimiter): string {
+  const { heldForMs, used, count, windowMs } = limiter.status();
+  if (heldForMs > 0) return `staying away for ${reasons.seconds(heldForMs)} because the exchange asked for it`;
+  return `waiting for its turn: ${used} of ${count} connections in ${reasons.seconds(windowMs)} are used`;
+}

@@ -1,0 +1,142 @@
+/**
+ * Connection attempts to one exchange from this machine's address, all its feeds together: at most `count` in any
+ * window of `windowMs`. Exchanges count attempts, not successes, so an attempt is spent when it is granted.
+ */
+import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+
+/** The pure core: attempts by time on a monotonic clock. */
+export class SlidingWindow {
+  readonly windowMs: number;
+  #count: number;
+  /** Times of the attempts that still count, oldest first. */
+  #attempts: number[] = [];
+
+  constructor(count: number, windowMs: number) {
+    this.#count = Math.max(1, Math.floor(count));
+    this.windowMs = windowMs;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Takes effect from the next attempt on; attempts already made still count. */
+  setCount(count: number): void {
+    this.#count = Math.max(1, Math.floor(count));
+  }
+
+  used(now: number): number {
+    this.#forget(now);
+    return this.#attempts.length;
+  }
+
+  /** Spends an attempt and answers 0, or answers how long to wait before asking again. */
+  take(now: number): number {
+    this.#forget(now);
+    const oldestInTheWay = this.#attempts[this.#attempts.length - this.#count];
+    if (oldestInTheWay !== undefined) return oldestInTheWay + this.windowMs - now;
+    this.#attempts.push(now);
+    return 0;
+  }
+
+  #forget(now: number): void {
+    const kept = this.#attempts.findIndex(at => at + this.windowMs > now);
+    if (kept !== 0) this.#attempts = kept === -1 ? [] : this.#attempts.slice(kept);
+  }
+}
+
+export type ConnectLimiterStatus = {
+  /** Attempts within the current window. */
+  readonly used: number;
+  readonly count: number;
+  readonly windowMs: number;
+  /** Attempts since the start of the process. */
+  readonly total: number;
+  /** How many are in line. */
+  readonly waiting: number;
+  /** Milliseconds that all attempts are held back because the exchange asked for it; 0 when they are not. */
+  readonly heldForMs: number;
+};
+
+type Waiter = { readonly grant: () => void };
+
+/** A line of attempts before the window: first come, first served. It outlives the feeds that stand in it. */
+export class ConnectLimiter {
+  readonly #clock: Clock;
+  readonly #window: SlidingWindow;
+  readonly #fullCount: number;
+  readonly #line: Waiter[] = [];
+  #heldUntil = 0;
+  #total = 0;
+  #cancel: CancelTimer | null = null;
+
+  constructor(limit: { readonly count: number; readonly windowMs: number }, clock: Clock) {
+    this.#clock = clock;
+    this.#fullCount = limit.count;
+    this.#window = new SlidingWindow(limit.count, limit.windowMs);
+  }
+
+  /** Resolves when the caller may dial, once, now. Rejects with the signal's reason when it is aborted before. */
+  acquire(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const leave = () => {
+        this.#line.splice(this.#line.indexOf(waiter), 1);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        grant: () => {
+          signal.removeEventListener('abort', leave);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#line.push(waiter);
+      this.#serve();
+    });
+  }
+
+  /** The exchange asked us to stay away this long: nobody dials before. A shorter hold does not end a longer one. */
+  holdFor(ms: number): void {
+    this.#heldUntil = Math.max(this.#heldUntil, this.#clock.monotonic() + ms);
+  }
+
+  /**
+   * Uses only this share of the limit, 0 to 1, and never less than one attempt: two nodes behind one address share it
+   * while the leadership is handed over.
+   */
+  useShare(share: number): void {
+    this.#window.setCount(this.#fullCount * share);
+    this.#serve();
+  }
+
+  status(): ConnectLimiterStatus {
+    const now = this.#clock.monotonic();
+    return {
+      used: this.#window.used(now),
+      count: this.#window.count,
+      windowMs: this.#window.windowMs,
+      total: this.#total,
+      waiting: this.#line.length,
+      heldForMs: Math.max(0, this.#heldUntil - now),
+    };
+  }
+
+  #serve(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    while (this.#line.length > 0) {
+      const now = this.#clock.monotonic();
+      const waitMs = now < this.#heldUntil ? this.#heldUntil - now : this.#window.take(now);
+      if (waitMs > 0) {
+        this.#cancel = this.#clock.setTimer(waitMs, () => this.#serve());
+        return;
+      }
+      this.#total++;
+      this.#line.shift()?.grant();
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../../shared/base/clock.ts';
+import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import { RestClient } from './rest-client.ts';
+
+let server: Server | null = null;
+let requests = 0;
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+  server = null;
+  requests = 0;
+});
+
+async function serve(answer: (response: ServerResponse, headers: NodeJS.Dict<string | string[]>) => void) {
+  const started = createServer((request, response) => {
+    requests++;
+    answer(response, request.headers);
+  });
+  server = started;
+  started.listen(0, '127.0.0.1');
+  await once(started, 'listening');
+  return `http://127.0.0.1:${(started.address() as AddressInfo).port}/list`;
+}
+
+const client = (clock = systemClock) => new RestClient({ clock, fetch });
+const never = () => new AbortController().signal;
+
+test('a body comes as bytes, decompressed; no Origin header is sent', async () => {
+  let sent: NodeJS.Dict<string | string[]> = {};
+  const url = await serve((response, headers) => {
+    sent = headers;
+    response.setHeader('content-encoding', 'gzip').end(gzipSync('[1]'));
+  });
+  const answer = await client().get(url, never());
+  expect(answer.ok && new TextDecoder().decode(answer.body)).toBe('[1]');
+  expect(sent).not.toHaveProperty('origin');
+});
+
+test('an empty body is a body', async () => {
+  const answer = await client().get(await serve(response => response.end()), never());
+  expect(answer.ok && answer.body.byteLength).toBe(0);
+});
+
+test('a status is a reason in plain words', async () => {
+  const url = await serve(response => response.writeHead(503).end('<html>'));
+  expect(await client().get(url, never())).toEqual({
+    ok: false,
+    reason: `HTTP 503 Service Unavailable from ${new URL(url).host}`,
+    status: 503,
+    pauseMs: 0,
+  });
+});
+
+test('a redirect is not followed', async () => {
+  const url = await serve(response => response.writeHead(302, { location: '/elsewhere' }).end());
+  const answer = await client().get(url, never());
+  expect(answer).toMatchObject({ ok: false, status: 302, reason: expect.stringContaining('not followed') });
+  expect(requests).toBe(1);
+});
+
+test('while the exchange wants us away, nothing is sent', async () => {
+  const clock = new ManualClock();
+  const url = await serve(response => response.writeHead(429, { 'retry-after': '5' }).end());
+  const rest = client(clock);
+  expect(await rest.get(url, never())).toMatchObject({ ok: false, status: 429, pauseMs: 5_000 });
+  await clock.advance(4_000);
+  expect(await rest.get(url, never())).toEqual({
+    ok: false,
+    reason: 'staying away for 1 s because the exchange asked for it',
+    status: null,
+    pauseMs: 1_000,
+  });
+  expect(requests).toBe(1);
+  await clock.advance(1_000);
+  await rest.get(url, never());
+  expect(requests).toBe(2);
+});
+
+test('an answer that never ends is cut at 32 MiB', async () => {
+  const chunk = Buffer.alloc(1024 * 1024);
+  let written = 0;
+  const url = await serve(response => {
+    const write = () => {
+      while (!response.destroyed && response.write(chunk)) written++;
+    };
+    response.on('drain', write);
+    write();
+  });
+  expect(await client().get(url, never())).toMatchObject({ ok: false, reason: expect.stringContaining('32 MiB') });
+  expect(written).toBeLessThan(64);
+});
+
+test('who does not answer within ten seconds is given up', async () => {
+  const clock = new ManualClock();
+  let asked = () => {};
+  const isAsked = new Promise<void>(resolve => {
+    asked = resolve;
+  });
+  const url = await serve(() => asked());
+  const answer = client(clock).get(url, never());
+  await isAsked;
+  await clock.advance(10_000);
+  expect(await answer).toMatchObject({
+    ok: false,
+    reason: expect.stringMatching(/^cannot reach .*: no answer within 10 s$/),
+  });
+  expect(clock.pending).toBe(0);
+});
+
+test('who stops in the middle of the body is given up too', async () => {
+  const clock = new ManualClock();
+  let begun = () => {};
+  const hasBegun = new Promise<void>(resolve => {
+    begun = resolve;
+  });
+  const url = await serve(response => response.write('[', () => begun()));
+  const answer = client(clock).get(url, never());
+  await hasBegun;
+  await clock.advance(10_000);
+  expect(await answer).toMatchObject({ ok: false, reason: expect.stringContaining('no answer within 10 s') });
+});
+
+test('a name or port that nobody answers on is a reason', async () => {
+  const url = await serve(() => {});
+  await new Promise(resolve => server?.close(resolve));
+  expect(await client().get(url, never())).toEqual({
+    ok: false,
+    reason: `cannot reach 127.0.0.1:${new URL(url).port}: connection refused (ECONNREFUSED)`,
+    status: null,
+    pauseMs: 0,
+  });
+});
+
+test('a broken connection is a reason', async () => {
+  const url = await serve(response => response.destroy());
+  expect(await client().get(url, never())).toMatchObject({ ok: false, reason: expect.stringMatching(/^cannot reach/) });
+});
+
+test('a request may be called off', async () => {
+  const controller = new AbortController();
+  const url = await serve(() => controller.abort());
+  expect(await client().get(url, controller.signal)).toMatchObject({ ok: false, reason: 'stopped' });
+});

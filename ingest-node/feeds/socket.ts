@@ -1,0 +1,36 @@
+/**
+ * What a feed needs from a WebSocket, and no more. `ws-socket.ts` is the real one; tests bring their own.
+ *
+ * The promises of an implementation: `onOpen` at most once; `onEnd` exactly once and last, whoever ended it and also
+ * when the socket never opened; nothing is called back before `dial` has returned.
+ */
+export type Socket = {
+  /** Sends a text frame. Without effect on a socket that is not open. */
+  send(text: string): void;
+  /** Sends a control ping. Without effect on a socket that is not open. */
+  ping(): void;
+  /** Asks the other side to close. It may never answer: whoever calls this also sets a limit and then terminates. */
+  close(): void;
+  /** Ends the connection at once, without asking: the only way out of a half-open one. */
+  terminate(): void;
+};
+
+export type SocketListener = {
+  onOpen(): void;
+  /** One whole message, text or binary. The bytes are valid during the call only: copy what must stay. */
+  onFrame(bytes: Uint8Array): void;
+  /** A control ping or pong came in. */
+  onLifeSign(): void;
+  onEnd(end: SocketEnd): void;
+};
+
+/** How a connection ended. */
+export type SocketEnd =
+  /** By a close frame, or without one (code 1006). */
+  | { readonly kind: 'closed'; readonly code: number; readonly reason: string }
+  /** The upgrade was answered by something else than 101. */
+  | { readonly kind: 'refused'; readonly status: number; readonly retryAfter: string | null }
+  /** It could not be made, or broke: `code` is the system's (`ENOTFOUND`) where there is one. */
+  | { readonly kind: 'failed'; readonly code: string | null; readonly detail: string };
+
+export type Dial = (url: string, listener: SocketListener) => Socket;

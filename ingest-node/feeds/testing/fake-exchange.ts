@@ -1,0 +1,178 @@
+import type { ExchangeName } from '../../../shared/model/exchange.ts';
+import type { Instrument, InstrumentStatus } from '../../../shared/model/instrument.ts';
+import type { ExchangeAdapter } from '../../exchanges/exchange-adapter.ts';
+import type { FrameMeaning } from '../line.ts';
+import type { Dial, SocketEnd, SocketListener } from '../socket.ts';
+
+/** The other end of a socket, in a test's hands. */
+export class FakeSocket {
+  readonly url: string;
+  readonly sent: string[] = [];
+  pings = 0;
+  isClosing = false;
+  isOver = false;
+  /** Whether a polite close is answered. */
+  answersClose = true;
+  readonly #listener: SocketListener;
+
+  constructor(url: string, listener: SocketListener) {
+    this.url = url;
+    this.#listener = listener;
+  }
+
+  open(): this {
+    this.#listener.onOpen();
+    return this;
+  }
+
+  /** Text frames, in the words of {@link meaningOf}. */
+  frame(text: string): void {
+    this.#listener.onFrame(new TextEncoder().encode(text));
+  }
+
+  lifeSign(): void {
+    this.#listener.onLifeSign();
+  }
+
+  end(end: SocketEnd): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#listener.onEnd(end);
+  }
+
+  drop(): void {
+    this.end({ kind: 'closed', code: 1006, reason: '' });
+  }
+
+  close(): void {
+    this.isClosing = true;
+    if (this.answersClose) queueMicrotask(() => this.end({ kind: 'closed', code: 1000, reason: '' }));
+  }
+
+  terminate(): void {
+    queueMicrotask(() => this.drop());
+    this.isTerminated = true;
+  }
+
+  isTerminated = false;
+}
+
+export class FakeNetwork {
+  readonly sockets: FakeSocket[] = [];
+
+  readonly dial: Dial = (url, listener) => {
+    const socket = new FakeSocket(url, listener);
+    this.sockets.push(socket);
+    return {
+      send: text => void socket.sent.push(text),
+      ping: () => void socket.pings++,
+      close: () => socket.close(),
+      terminate: () => socket.terminate(),
+    };
+  };
+
+  get last(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error('nobody dialled');
+    return socket;
+  }
+
+  /** Sockets nobody has ended. */
+  get standing(): readonly FakeSocket[] {
+    return this.sockets.filter(socket => !socket.isOver);
+  }
+}
+
+/** `data …`, `garbage …`, `up`, `ack`, `shutdown`, `refuse CODE text`. */
+export function meaningOf(text: string): FrameMeaning {
+  const [word, ...rest] = text.split(' ');
+  switch (word) {
+    case 'data':
+      return { kind: 'events' };
+    case 'up':
+      return { kind: 'control', control: { name: 'alive' } };
+    case 'ack':
+      return { kind: 'control', control: { name: 'acknowledged', detail: '' } };
+    case 'shutdown':
+      return { kind: 'control', control: { name: 'shutdown' } };
+    case 'refuse':
+      return {
+        kind: 'control',
+        control: { name: 'refused', code: rest[0] ?? '', message: rest.slice(1).join(' ') },
+      };
+    default:
+      return { kind: 'rejected' };
+  }
+}
+
+export function instrument(nativeCode: string, status: InstrumentStatus = 'trading'): Instrument {
+  const [quote = '', base = ''] = nativeCode.split('-');
+  return {
+    exchange: 'upbit',
+    nativeCode,
+    symbol: `${base}/${quote}`,
+    base,
+    quote,
+    englishName: null,
+    koreanName: null,
+    tickSize: null,
+    lotSize: null,
+    status,
+    firstSeen: 1,
+    lastSeen: 1,
+  };
+}
+
+export function instruments(count: number): Instrument[] {
+  return Array.from({ length: count }, (_, index) => instrument(`KRW-C${String(index).padStart(4, '0')}`));
+}
+
+type Overrides = Partial<Omit<ExchangeAdapter, 'limits' | 'heartbeat'>> & {
+  readonly limits?: Partial<ExchangeAdapter['limits']>;
+  readonly heartbeat?: Partial<ExchangeAdapter['heartbeat']>;
+};
+
+/** An exchange like Upbit. Its market list is text: a code a line, with `!` behind it when halted. */
+export function fakeAdapter(overrides: Overrides = {}): ExchangeAdapter {
+  const { limits, heartbeat, ...rest } = overrides;
+  const exchange: ExchangeName = 'upbit';
+  return {
+    exchange,
+    webSocketUrl: 'wss://api.upbit.com/websocket/v1',
+    restUrl: 'https://api.upbit.com',
+    channels: ['trade'],
+    subscribeMessages: carried => [`subscribe ${carried.map(({ nativeCode }) => nativeCode).join(',')}`],
+    markets: {
+      paths: ['/v1/market/all'],
+      parse: bodies => {
+        const lines = new TextDecoder().decode(bodies[0]).split('\n').filter(Boolean);
+        if (lines[0] === '<html>') return { ok: false, reason: 'not a market list' };
+        const listed = lines.map(line =>
+          line.endsWith('!') ? instrument(line.slice(0, -1), 'halted') : instrument(line),
+        );
+        return { ok: true, instruments: listed, skipped: 0 };
+      },
+    },
+    convert: bytes => {
+      const meaning = meaningOf(new TextDecoder().decode(bytes));
+      if (meaning.kind === 'control') return meaning;
+      return meaning.kind === 'events'
+        ? { kind: 'events', events: [], rejections: [] }
+        : { kind: 'rejected', rejections: [] };
+    },
+    ...rest,
+    limits: {
+      instrumentsPerFeed: 100,
+      connects: { count: 5, windowMs: 1_000 },
+      messageSpacingMs: 300,
+      ...limits,
+    },
+    heartbeat: {
+      controlPingEveryMs: 20_000,
+      textPing: 'PING',
+      silenceLimitMs: 30_000,
+      maxAgeMs: null,
+      ...heartbeat,
+    },
+  };
+}
