@@ -1,0 +1,91 @@
+import type { RawData, WebSocket } from 'ws';
+import type { ExchangeGate } from './exchange-gate.ts';
+
+/** A client that reads this slowly is cut, as every exchange does. */
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+
+export type SocketEvents = {
+  message(text: string): void;
+  /** A control PING arrived; the PONG is already on its way. */
+  ping(): void;
+  pong(): void;
+  closed(): void;
+};
+
+let lastId = 0;
+
+/** One client connection, seen from the exchange. */
+export class ExchangeSocket {
+  readonly id: number;
+  readonly openedMs: number;
+  /** When a byte last went either way, epoch milliseconds. */
+  trafficMs: number;
+  framesSent = 0;
+  readonly #socket: WebSocket;
+  readonly #gate: ExchangeGate;
+
+  constructor(socket: WebSocket, gate: ExchangeGate, events: SocketEvents) {
+    lastId += 1;
+    this.id = lastId;
+    this.#socket = socket;
+    this.#gate = gate;
+    this.openedMs = gate.now();
+    this.trafficMs = this.openedMs;
+    gate.connects += 1;
+    socket.on('error', () => undefined);
+    socket.on('close', () => events.closed());
+    socket.on('message', (data: RawData) => {
+      this.trafficMs = gate.now();
+      events.message(textOf(data));
+    });
+    socket.on('ping', (payload: Buffer) => {
+      this.trafficMs = gate.now();
+      if (!gate.isStalled && this.#isOpen) socket.pong(payload);
+      events.ping();
+    });
+    socket.on('pong', () => {
+      this.trafficMs = gate.now();
+      events.pong();
+    });
+  }
+
+  get #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Text goes out as a text frame, bytes as a binary one. False when a fault or the network kept it back. */
+  send(frame: string | Buffer): boolean {
+    if (!this.#isOpen || this.#gate.isStalled) {
+      this.#gate.framesHeld += 1;
+      return false;
+    }
+    if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      this.terminate();
+      return false;
+    }
+    this.#socket.send(frame, { binary: typeof frame !== 'string' });
+    this.framesSent += 1;
+    this.#gate.framesSent += 1;
+    this.#gate.bytesSent += frame.length;
+    this.trafficMs = this.#gate.now();
+    return true;
+  }
+
+  ping(payload: string): void {
+    if (this.#isOpen && !this.#gate.isStalled) this.#socket.ping(payload);
+  }
+
+  close(code: number, reason = ''): void {
+    this.#socket.close(code, reason);
+  }
+
+  /** Drop the TCP connection without a close frame: the client sees 1006. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return Buffer.isBuffer(data) ? data.toString('utf8') : Buffer.from(data).toString('utf8');
+}

@@ -1,0 +1,187 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Faults, type FaultTarget } from './control/faults.ts';
+import { reportState, type SimulatorState } from './control/simulator-state.ts';
+import { createFront } from './http-front.ts';
+import type { InstrumentState } from './market/instrument-state.ts';
+import { EXCHANGES, type ExchangeName } from './market/instruments.ts';
+import { Market } from './market/market.ts';
+import { Prng } from './market/prng.ts';
+import type { Trade } from './market/trade.ts';
+import { BinanceProtocol } from './protocols/binance-protocol.ts';
+import { bithumbDialect } from './protocols/bithumb.ts';
+import { ExchangeGate } from './protocols/exchange-gate.ts';
+import { KoreanProtocol, type KoreanTimings } from './protocols/korean-protocol.ts';
+import { upbitDialect } from './protocols/upbit.ts';
+import { TruthLog } from './truth-log.ts';
+
+/** All optional; times in milliseconds. */
+export type SimulatorOptions = {
+  /** 0 takes any free port. */
+  port?: number;
+  host?: string;
+  seed?: number;
+  /** Instruments over all exchanges. */
+  instruments?: number;
+  /** Changes per second over all exchanges: a trade counts three (trade, ticker, book), a book change one. */
+  eventsPerSecond?: number;
+  /** Epoch milliseconds now; the market follows it. */
+  now?: () => number;
+  /** How often the market is moved. */
+  stepMs?: number;
+  /** Upbit and Bithumb: silence after which the connection is dropped. */
+  idleTimeoutMs?: number;
+  /** Upbit and Bithumb: from a request to its snapshots. */
+  snapshotDelayMs?: number;
+  /** Upbit and Bithumb: between two `{"status":"UP"}`. */
+  statusIntervalMs?: number;
+  binancePingIntervalMs?: number;
+  binancePongTimeoutMs?: number;
+  binanceMaxAgeMs?: number;
+  /** Trades the ground truth holds at most. */
+  truthCapacity?: number;
+};
+
+export type Simulator = {
+  /** `http://host:port`; exchanges live below `/binance`, `/upbit` and `/bithumb`. */
+  readonly url: string;
+  readonly port: number;
+  /** What really happened. */
+  readonly truth: TruthLog;
+  readonly faults: Faults;
+  readonly market: Market;
+  /** The same report as `GET /control/state`. */
+  stats(): SimulatorState;
+  /** End all sockets and the server at once. */
+  stop(): Promise<void>;
+};
+
+const GRID_MS = 100;
+/** After a longer pause than this the market skips ahead instead of living through it. */
+const MAX_CATCH_UP_MS = 2_000;
+
+/** Start all exchanges on one port; resolves when they listen, rejects when the port can not be had. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const { host = '127.0.0.1', seed = 1, now = Date.now, stepMs = 10 } = options;
+  const startMs = Math.ceil(now() / GRID_MS) * GRID_MS;
+  const market = new Market({
+    seed,
+    instruments: options.instruments ?? 200,
+    eventsPerSecond: options.eventsPerSecond ?? 500,
+    startMs,
+  });
+  const truth = new TruthLog(market.states, options.truthCapacity ?? 2_000_000);
+  for (const fills of warmUpTrades(market)) truth.record(fills);
+  const targets = createTargets(market, options, seed, now);
+  const faults = new Faults(targets);
+  const stats = (): SimulatorState => reportState(market, targets, seed, now() - startMs);
+
+  market.listener = {
+    traded: (state: InstrumentState, fills: readonly Trade[]) => {
+      truth.record(fills);
+      targets[state.instrument.exchange].protocol.traded(state, fills);
+    },
+    bookChanged: state => targets[state.instrument.exchange].protocol.bookChanged(state),
+  };
+
+  const { server, webSockets } = createFront(targets, { faults, truth, state: stats });
+  const port = await listen(server, options.port ?? 0, host);
+  const timer = setInterval(pumpOf(market, targets, now, startMs), stepMs);
+
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    truth,
+    faults,
+    market,
+    stats,
+    stop: async () => {
+      clearInterval(timer);
+      for (const exchange of EXCHANGES) {
+        for (const session of targets[exchange].protocol.sessions) session.socket.terminate();
+      }
+      for (const webSocket of webSockets) webSocket.close();
+      server.closeAllConnections();
+      await new Promise<void>(resolve => server.close(() => resolve()));
+    },
+  };
+}
+
+/** Trades that happened before anyone could listen, in order. */
+function warmUpTrades(market: Market): Trade[][] {
+  const trades = market.states.flatMap(state => state.trades);
+  return [trades.sort((a, b) => a.index - b.index)];
+}
+
+function createTargets(
+  market: Market,
+  options: SimulatorOptions,
+  seed: number,
+  now: () => number,
+): Record<ExchangeName, FaultTarget> {
+  const timings: KoreanTimings = {
+    idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+    snapshotDelayMs: options.snapshotDelayMs ?? 25,
+    statusIntervalMs: options.statusIntervalMs ?? 10_000,
+    errorCloseMs: 150,
+  };
+  const gates = {
+    binance: new ExchangeGate('binance', now),
+    upbit: new ExchangeGate('upbit', now),
+    bithumb: new ExchangeGate('bithumb', now),
+  };
+  const binance = new BinanceProtocol(
+    market,
+    gates.binance,
+    {
+      pingIntervalMs: options.binancePingIntervalMs ?? 20_000,
+      pongTimeoutMs: options.binancePongTimeoutMs ?? 60_000,
+      maxAgeMs: options.binanceMaxAgeMs ?? 24 * 3_600_000,
+      ackDelayMs: 20,
+    },
+    new Prng(seed ^ 0xb1),
+  );
+  return {
+    binance: { protocol: binance, gate: gates.binance },
+    upbit: {
+      protocol: new KoreanProtocol(upbitDialect, market, gates.upbit, timings, new Prng(seed ^ 0xb2)),
+      gate: gates.upbit,
+    },
+    bithumb: {
+      protocol: new KoreanProtocol(bithumbDialect, market, gates.bithumb, timings, new Prng(seed ^ 0xb3)),
+      gate: gates.bithumb,
+    },
+  };
+}
+
+/** Move the market to now, stopping at every tenth of a second so that what is published on a grid is on it. */
+function pumpOf(
+  market: Market,
+  targets: Record<ExchangeName, FaultTarget>,
+  now: () => number,
+  startMs: number,
+): () => void {
+  let gridMs = startMs + GRID_MS;
+  return () => {
+    const nowMs = now();
+    if (nowMs - market.nowMs > MAX_CATCH_UP_MS) {
+      market.skip(nowMs);
+      gridMs = Math.ceil(nowMs / GRID_MS) * GRID_MS;
+    }
+    for (; gridMs <= nowMs; gridMs += GRID_MS) {
+      market.advance(gridMs);
+      for (const exchange of EXCHANGES) targets[exchange].protocol.flush(gridMs);
+    }
+    market.advance(nowMs);
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
