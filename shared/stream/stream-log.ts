@@ -1,0 +1,191 @@
+import { encodeMessage } from '../wire/json-codec.ts';
+import { type Batch, type Cut, isInCut, type SnapshotReason } from '../wire/messages.ts';
+import { comparePositions, type Lineage, type Position } from '../wire/position.ts';
+import { DEFAULT_RING_BOUNDS, HistoryRing, type RingBounds } from './history-ring.ts';
+import { LatestState } from './latest-state.ts';
+import { normalise, relate } from './lineage.ts';
+import { encodeParts, withEvents } from './parts.ts';
+
+/** What somebody who brings a position is to be sent first. */
+export type ResumePlan =
+  | { readonly kind: 'resume'; readonly from: number }
+  | { readonly kind: 'snapshot'; readonly reason: SnapshotReason };
+
+type EncodedSnapshot = {
+  readonly position: Position;
+  readonly parts: readonly string[];
+  readonly messages: Map<SnapshotReason, readonly string[]>;
+};
+
+/**
+ * The sealed stream as one node knows it: position, lineage, latest state and recent history, which move together and
+ * only by whole batches. The leader appends what it seals; followers and edge hubs append what they receive; every
+ * session and every sink reads it through a cursor. There is no other copy of the stream and no queue per reader.
+ */
+export class StreamLog {
+  readonly ring: HistoryRing;
+  readonly #latest = new LatestState();
+  readonly #listeners = new Set<() => void>();
+  #generation = 0;
+  #writer = 0;
+  #position: Position = { epoch: 0, offset: 0 };
+  #lineage: Lineage = [];
+  #snapshots = new Map<Cut, EncodedSnapshot>();
+  #encoded = new WeakMap<Batch, Map<Cut, string>>();
+
+  constructor(bounds: RingBounds = DEFAULT_RING_BOUNDS) {
+    this.ring = new HistoryRing(bounds);
+  }
+
+  /** The last offset appended, and its epoch. Epoch 0 means: nothing is known yet. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** Counts the times history was thrown away: a cursor of an older generation asks for a new plan. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get writer(): number {
+    return this.#writer;
+  }
+
+  get lineage(): Lineage {
+    return this.#lineage;
+  }
+
+  get latest(): LatestState {
+    return this.#latest;
+  }
+
+  /** Called after every change; returns how to stop. Listeners must not throw. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * A new epoch begins at offset 0; `lineage` ends with the epoch before it, if that is known. History is kept only when
+   * the new epoch continues it: a ring with a hole, or with events that no successor knows, would serve them as whole.
+   */
+  beginEpoch(epoch: number, lineage: Lineage): void {
+    const ended = this.#position;
+    if (epoch <= ended.epoch) throw new RangeError(`epoch ${epoch} is not above ${ended.epoch}`);
+    const head = { epoch, offset: 0 };
+    const continues = ended.epoch === 0 || comparePositions(normalise(ended, head, lineage), head) === 0;
+    this.#writer = epoch;
+    this.#position = head;
+    this.#lineage = lineage;
+    if (continues) return;
+    this.ring.clear();
+    this.#generation++;
+  }
+
+  /**
+   * Appends the next batch: of this epoch and contiguous. Who receives batches trims them first
+   * ({@link StreamReceiver}); what is not contiguous here is a bug of ours, never of the network.
+   */
+  append(batch: Batch, at: number): void {
+    if (
+      batch.epoch !== this.#position.epoch ||
+      batch.first !== this.#position.offset + 1 ||
+      batch.next <= batch.first
+    ) {
+      throw new RangeError(
+        `batch ${batch.epoch}:${batch.first}–${batch.next} does not follow ${this.#position.epoch}:${this.#position.offset}`,
+      );
+    }
+    this.#writer = batch.writer;
+    for (const event of batch.events) this.#latest.apply(event);
+    this.#position = { epoch: batch.epoch, offset: batch.next - 1 };
+    this.ring.push({ batch, bytes: this.encodedBatch(batch, 'full').length, at });
+    this.#notify();
+  }
+
+  /** Starts anew from a snapshot: history before it is not ours to serve. */
+  reset(position: Position, writer: number, lineage: Lineage, events: Parameters<LatestState['reset']>[0]): void {
+    this.#writer = writer;
+    this.#position = position;
+    this.#lineage = lineage;
+    this.#latest.reset(events);
+    this.ring.clear();
+    this.#generation++;
+    this.#snapshots.clear();
+    this.#notify();
+  }
+
+  /** Rules RES1, SNP1, GAP1, EPO1: what follows from a consumer's position. */
+  plan(position: Position | null): ResumePlan {
+    if (position === null || position.epoch === 0) return { kind: 'snapshot', reason: 'initial' };
+    const head = this.#position;
+    switch (relate(position, head, this.#lineage)) {
+      case 'ahead':
+        // We are behind this consumer. It trims what it has; what it lacks will come this way.
+        return { kind: 'resume', from: this.ring.end };
+      case 'diverged':
+        return { kind: 'snapshot', reason: 'diverged' };
+      case 'unknown':
+        return { kind: 'snapshot', reason: 'lost' };
+      case 'known': {
+        const place = normalise(position, head, this.#lineage);
+        const floor = this.ring.floor ?? head;
+        return comparePositions(place, floor) >= 0
+          ? { kind: 'resume', from: this.ring.firstAfter(place) }
+          : { kind: 'snapshot', reason: 'lost' };
+      }
+    }
+  }
+
+  /** The snapshot at the present position, in encoded messages; encoded once however many ask for it. */
+  snapshotMessages(cut: Cut, reason: SnapshotReason): readonly string[] {
+    const { epoch, offset } = this.#position;
+    let cached = this.#snapshots.get(cut);
+    if (cached === undefined || comparePositions(cached.position, this.#position) !== 0) {
+      cached = { position: this.#position, parts: encodeParts(this.#latest.events(cut)), messages: new Map() };
+      this.#snapshots.set(cut, cached);
+    }
+    const known = cached.messages.get(reason);
+    if (known !== undefined) return known;
+    const parts = cached.parts.length;
+    const messages = cached.parts.map((events, index) =>
+      withEvents(
+        {
+          type: 'snapshot',
+          epoch,
+          offset,
+          part: index + 1,
+          parts,
+          reason,
+          recovered: reason !== 'lost',
+          lineage: this.#lineage,
+        },
+        events,
+      ),
+    );
+    cached.messages.set(reason, messages);
+    return messages;
+  }
+
+  /** A sealed batch as it goes to a cut, encoded once. */
+  encodedBatch(batch: Batch, cut: Cut): string {
+    let byCut = this.#encoded.get(batch);
+    if (byCut === undefined) {
+      byCut = new Map();
+      this.#encoded.set(batch, byCut);
+    }
+    let text = byCut.get(cut);
+    if (text === undefined) {
+      const events = batch.events.filter(event => isInCut(event, cut));
+      // A cut that leaves nothing out shares the text of the whole.
+      const isWhole = events.length === batch.events.length;
+      text = isWhole && cut !== 'full' ? this.encodedBatch(batch, 'full') : encodeMessage({ ...batch, events });
+      byCut.set(cut, text);
+    }
+    return text;
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
