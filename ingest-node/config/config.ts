@@ -1,0 +1,129 @@
+/**
+ * Every setting of the ingest node: declared, described and checked once. Nobody else reads the environment.
+ * A wrong value stops the start with every fault listed.
+ */
+import { EXCHANGES, type ExchangeName, isExchangeName } from '../../shared/model/exchange.ts';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type Config = {
+  /** Where HTTP and WebSocket clients connect. 0 takes any free port. */
+  readonly ingestPort: number;
+  /** Names this node to people, in health and in greetings. */
+  readonly nodeId: string;
+  /** How others reach this node, when that is not what a request's Host header says. */
+  readonly advertisedUrl: string | null;
+  readonly exchanges: readonly ExchangeName[];
+  /** `http:` origin of a simulator that stands in for the exchanges. */
+  readonly exchangeSimulatorUrl: string | null;
+  /** Holds what must survive a restart: the last epoch. */
+  readonly dataDir: string;
+  /** When set, streams and their APIs ask for it: `Authorization: Bearer` or `?token=`. */
+  readonly streamToken: string | null;
+  /** Origins of web pages that may connect; empty: all. */
+  readonly allowedOrigins: readonly string[];
+  readonly logLevel: LogLevel;
+};
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Settings of services that this version does not have: naming one is a fault, silence would be a trap. */
+const NOT_YET = [
+  'ZOOKEEPER_CONNECT',
+  'KAFKA_BROKERS',
+  'REDIS_URL',
+  'UPSTASH_REDIS_REST_URL',
+  'UPSTASH_REDIS_REST_TOKEN',
+  'MYSQL_URL',
+] as const;
+
+export function readConfig(environment: Environment, defaults: { readonly nodeId: string }): ConfigResult {
+  const faults: string[] = [];
+  const text = (name: string): string | null => {
+    const value = environment[name]?.trim();
+    return value === undefined || value === '' ? null : value;
+  };
+
+  const config: Config = {
+    ingestPort: readPort(text('INGEST_PORT'), 'INGEST_PORT', 8080, faults),
+    nodeId: readNodeId(text('NODE_ID') ?? defaults.nodeId, faults),
+    advertisedUrl: readUrl(text('ADVERTISED_URL'), 'ADVERTISED_URL', faults),
+    exchanges: readExchanges(text('EXCHANGES'), faults),
+    exchangeSimulatorUrl: readUrl(text('EXCHANGE_SIMULATOR_URL'), 'EXCHANGE_SIMULATOR_URL', faults),
+    dataDir: text('DATA_DIR') ?? 'data',
+    streamToken: text('STREAM_TOKEN'),
+    allowedOrigins: readOrigins(text('ALLOWED_ORIGINS'), faults),
+    logLevel: readLogLevel(text('LOG_LEVEL'), faults),
+  };
+  for (const name of NOT_YET) {
+    if (text(name) !== null) faults.push(`${name}: this version does not support it yet; unset it`);
+  }
+  return faults.length === 0 ? { ok: true, config: Object.freeze(config) } : { ok: false, faults };
+}
+
+/** A TCP port; 0 asks the system for a free one. */
+export function readPort(value: string | null, name: string, byDefault: number, faults: string[]): number {
+  if (value === null) return byDefault;
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (port <= 65_535) return port;
+  faults.push(`${name}: "${value}" is not a port number from 0 to 65535`);
+  return byDefault;
+}
+
+function readNodeId(value: string, faults: string[]): string {
+  if (!/^[\w.:-]{1,64}$/.test(value)) {
+    faults.push(`NODE_ID: "${value}" may hold letters, digits and . _ : - only, at most 64`);
+  }
+  return value;
+}
+
+/** An `http:` or `https:` address without a slash at its end. */
+export function readUrl(value: string | null, name: string, faults: string[]): string | null {
+  if (value === null) return null;
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    faults.push(`${name}: "${value}" is not an http:// or https:// address`);
+    return null;
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function readExchanges(value: string | null, faults: string[]): ExchangeName[] {
+  if (value === null) return [...EXCHANGES];
+  const names = new Set<ExchangeName>();
+  for (const name of value
+    .split(',')
+    .map(part => part.trim())
+    .filter(part => part !== '')) {
+    if (isExchangeName(name)) names.add(name);
+    else faults.push(`EXCHANGES: "${name}" is unknown; known are ${EXCHANGES.join(', ')}`);
+  }
+  return [...names];
+}
+
+function readOrigins(value: string | null, faults: string[]): string[] {
+  const origins: string[] = [];
+  for (const part of (value ?? '')
+    .split(',')
+    .map(text => text.trim())
+    .filter(text => text !== '')) {
+    const url = URL.canParse(part) ? new URL(part) : null;
+    if (url === null || url.origin === 'null' || url.pathname !== '/' || url.search !== '') {
+      faults.push(`ALLOWED_ORIGINS: "${part}" is not an origin like https://example.com`);
+    } else origins.push(url.origin);
+  }
+  return origins;
+}
+
+function readLogLevel(value: string | null, faults: string[]): LogLevel {
+  if (value === null) return 'info';
+  const level = LOG_LEVELS.find(candidate => candidate === value);
+  if (level !== undefined) return level;
+  faults.push(`LOG_LEVEL: "${value}" is none of ${LOG_LEVELS.join(', ')}`);
+  return 'info';
+}

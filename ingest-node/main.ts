@@ -1,0 +1,24 @@
+/** `npm run ingest`: one ingest node, configured by the environment. */
+import { hostname } from 'node:os';
+import { startIngestNode } from './bootstrap.ts';
+import { readConfig } from './config/config.ts';
+import { createLogger } from './operations/logger.ts';
+
+const result = readConfig(process.env, { nodeId: `${hostname()}-${process.pid}`.replace(/[^\w.:-]/g, '-').slice(-64) });
+if (!result.ok) {
+  console.error(`The settings are wrong:\n${result.faults.map(fault => `  ${fault}`).join('\n')}`);
+  process.exit(2);
+}
+const { config } = result;
+try {
+  const node = await startIngestNode({ config, logger: createLogger(config.logLevel, { node: config.nodeId }) });
+  const end = async () => {
+    await node.stop();
+    process.exit(0);
+  };
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+} catch (error) {
+  console.error(`The node cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}
