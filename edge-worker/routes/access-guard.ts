@@ -1,0 +1,25 @@
+import { cors } from 'hono/cors';
+import { createMiddleware } from 'hono/factory';
+import type { Env } from '../env.ts';
+import { isAllowedOrigin, refuseAccess } from '../fan-out/access.ts';
+import { readSettings } from '../settings.ts';
+
+/** Refuses who may not read; every other route behind it needs not care. */
+export const guardAccess = createMiddleware<{ Bindings: Env }>(async (context, next) => {
+  const refusal = refuseAccess(readSettings(context.env), {
+    authorization: context.req.header('authorization'),
+    queryToken: context.req.query('token') ?? null,
+    origin: context.req.header('origin'),
+    ownOrigin: new URL(context.req.url).origin,
+  });
+  if (refusal === null) return next();
+  return context.json({ error: { code: refusal.code, message: refusal.message } }, refusal.status);
+});
+
+/** Lets scripts of allowed pages read the plain routes. */
+export const openToPages = cors({
+  origin: (origin, context) => (isAllowedOrigin(readSettings(context.env), origin) ? origin || '*' : null),
+  allowMethods: ['GET'],
+  allowHeaders: ['Authorization', 'If-None-Match'],
+  exposeHeaders: ['ETag'],
+});
