@@ -2,12 +2,12 @@ import type { ModuleImport } from './module-imports.ts';
 
 /**
  * Circles of files that import each other, each told once as `a → b → a`, starting from its first file by name.
- * Circles of types count too: they run, but nobody can read one of the files without the other.
+ * Circles of `import type` are fine: two types may describe each other, and nothing of them is left at run time.
  */
 export function findCycles(imports: readonly ModuleImport[]): string[][] {
   const targets = new Map<string, string[]>();
-  for (const { from, target } of imports) {
-    if (target !== undefined) targets.set(from, [...(targets.get(from) ?? []), target]);
+  for (const { from, target, isType } of imports) {
+    if (target !== undefined && !isType) targets.set(from, [...(targets.get(from) ?? []), target]);
   }
   const cycles = new Map<string, string[]>();
   const done = new Set<string>();

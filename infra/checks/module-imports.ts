@@ -11,6 +11,8 @@ export interface ModuleImport {
   readonly target: string | undefined;
   /** Written as `export … from`: this file passes on what another one says. */
   readonly isReExport: boolean;
+  /** Written as `import type`: nothing of it is left at run time. */
+  readonly isType: boolean;
 }
 
 /**
@@ -27,12 +29,15 @@ const CALL = /(?<![\w.$'"`])(?:import|vi\.(?:mock|doMock|importActual))\(\s*['"]
 export function importsOf(file: SourceFile): ModuleImport[] {
   const text = withoutComments(file.text);
   const found: ModuleImport[] = [];
-  const add = (index: number, specifier: string, isReExport: boolean): void => {
+  const add = (index: number, specifier: string, isReExport: boolean, isType: boolean): void => {
     const target = specifier.startsWith('.') ? posix.join(posix.dirname(file.path), specifier) : undefined;
-    found.push({ from: file.path, line: text.slice(0, index).split('\n').length, specifier, target, isReExport });
+    const line = text.slice(0, index).split('\n').length;
+    found.push({ from: file.path, line, specifier, target, isReExport, isType });
   };
-  for (const match of text.matchAll(STATEMENT)) add(match.index, match[2] ?? '', match[1] !== undefined);
-  for (const match of text.matchAll(CALL)) add(match.index, match[1] ?? '', false);
+  for (const match of text.matchAll(STATEMENT)) {
+    add(match.index, match[2] ?? '', match[1] !== undefined, /^(?:import|export)\s+type\s/.test(match[0]));
+  }
+  for (const match of text.matchAll(CALL)) add(match.index, match[1] ?? '', false, false);
   return found.sort((a, b) => a.line - b.line);
 }
 

@@ -59,7 +59,9 @@ describe('the command', () => {
     const { code, errors } = await run(['--port', String(simulator.port)]).ended;
     await simulator.stop();
     expect(code).toBe(1);
-    expect(errors.trim()).toBe(`Port ${simulator.port} is in use; choose another with --port`);
+    expect(errors.trim()).toBe(
+      `The simulator cannot start: port ${simulator.port} is in use by another program; set SIMULATOR_PORT to a free one`,
+    );
   });
 
   it('ends with 0 within a second of a signal', async () => {

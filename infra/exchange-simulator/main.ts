@@ -22,8 +22,6 @@ try {
   const { url } = await starting;
   console.log(`Exchange simulator on ${url} (binance, upbit, bithumb; seed ${settings.seed})`);
 } catch (error) {
-  const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-  if (isTaken) console.error(`Port ${settings.port} is in use; choose another with --port`);
-  else console.error(`The simulator could not start: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`The simulator cannot start: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);
 }

@@ -104,7 +104,8 @@ describe('the market', () => {
     market.advance(OPTIONS.startMs + 5_000);
     const btc = market.find('upbit', 'KRW-BTC')!;
     const counts = market.listed('upbit').map(state => state.tradeCount);
-    expect(btc.tradeCount).toBe(Math.max(...counts));
+    const median = [...counts].sort((a, b) => a - b)[counts.length >> 1]!;
+    expect(btc.tradeCount).toBeGreaterThan(3 * median);
     for (const state of market.states) {
       expect(state.trades.length).toBeGreaterThan(0);
       for (const trade of state.trades) {

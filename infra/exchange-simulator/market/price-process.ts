@@ -31,6 +31,9 @@ class Wanderer {
 
 const HOUR_MS = 3_600_000;
 
+/** Tether follows the premium only in part, so that a premium measured through it stays visible. */
+const TETHER_SHARE = 0.2;
+
 /**
  * What coins are worth: a dollar price per coin that follows one market factor and its own noise, the won rate, and
  * the premium Koreans pay (1 to 4 %, alive within minutes, slightly different per coin and exchange). Every read
@@ -80,6 +83,7 @@ export class PriceProcess {
   #premiumOf(instrument: Instrument, timeMs: number): number {
     const local = instrument.exchange === 'bithumb' ? 0.0006 : 0;
     const premium = this.#premium.at(timeMs, this.#prng) + this.#premiumOfCoin[instrument.coin]! + local;
-    return Math.min(0.04, Math.max(0.01, premium));
+    const bounded = Math.min(0.04, Math.max(0.01, premium));
+    return this.#coins[instrument.coin]!.ticker === 'USDT' ? bounded * TETHER_SHARE : bounded;
   }
 }

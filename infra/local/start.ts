@@ -1,0 +1,92 @@
+/**
+ * `npm start`: an ingest node with embedded defaults and the edge, on this machine, in one terminal.
+ * `npm run demo`: the same against the exchange simulator, without internet.
+ */
+import { hostname } from 'node:os';
+import { startIngestNode } from '../../ingest-node/bootstrap.ts';
+import { readConfig, readPort } from '../../ingest-node/config/config.ts';
+import { createLogger } from '../../ingest-node/operations/logger.ts';
+import { startSimulator } from '../exchange-simulator/simulator.ts';
+import { edgeFaults, edgeVariablesOf, startEdge } from './edge-dev-server.ts';
+import { firstMarketEvent } from './first-event.ts';
+import { TerminalReport } from './terminal-report.ts';
+
+const isDemo = process.argv.includes('--demo');
+const report = new TerminalReport(process.stdout);
+
+const faults: string[] = process.argv
+  .slice(2)
+  .filter(argument => argument !== '--demo')
+  .map(argument => `${argument}: unknown option; --demo is what there is`);
+const environment = { LOG_LEVEL: 'fatal', DATA_DIR: isDemo ? 'data/demo' : 'data', ...process.env };
+const settings = readConfig(environment, { nodeId: `node-${hostname()}`.replace(/[^\w.:-]/g, '-').slice(0, 64) });
+if (!settings.ok) faults.push(...settings.faults);
+const edgePort = readPort(process.env['EDGE_PORT'] ?? null, 'EDGE_PORT', 8787, faults);
+const simulatorPort = readPort(process.env['SIMULATOR_PORT'] ?? null, 'SIMULATOR_PORT', 9500, faults);
+if (isDemo && process.env['EXCHANGE_SIMULATOR_URL'] !== undefined) {
+  faults.push('EXCHANGE_SIMULATOR_URL: the demo brings its own simulator; unset it, or use npm start');
+}
+const edgeVariables = edgeVariablesOf(process.env);
+for (const fault of edgeFaults(edgeVariables)) {
+  // The node reads some of the same settings: each fault is told once.
+  if (!faults.some(known => known.split(':')[0] === fault.split(':')[0])) faults.push(fault);
+}
+if (!settings.ok || faults.length > 0) {
+  console.error(`The settings are wrong:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
+  process.exit(2);
+}
+
+/** Every part that was begun: one that is still starting when all ends has children to end too. */
+const parts: Promise<{ stop(): Promise<void> }>[] = [];
+let isEnding = false;
+
+function run<Part extends { stop(): Promise<void> }>(starting: Promise<Part>): Promise<Part> {
+  parts.push(starting);
+  return starting;
+}
+
+async function end(exitCode: number): Promise<never> {
+  isEnding = true;
+  // Whatever hangs is left behind with the process: two seconds is what a person waits.
+  const deadline = new Promise(resolve => setTimeout(resolve, 1_700));
+  await Promise.race([Promise.allSettled(parts.map(async part => (await part).stop())), deadline]);
+  process.exit(exitCode);
+}
+
+function interrupted(): void {
+  if (isEnding) process.exit(0);
+  report.ending();
+  void end(0);
+}
+process.on('SIGINT', interrupted);
+process.on('SIGTERM', interrupted);
+
+try {
+  const simulator = isDemo
+    ? await run(startSimulator({ port: simulatorPort, instruments: 90, eventsPerSecond: 250 }))
+    : null;
+  const config = simulator === null ? settings.config : { ...settings.config, exchangeSimulatorUrl: simulator.url };
+  report.begin({ isDemo, simulatorUrl: config.exchangeSimulatorUrl, exchanges: config.exchanges });
+  const starting = run(
+    startIngestNode({
+      config,
+      logger: createLogger(config.logLevel, { node: config.nodeId }),
+      onFeedState: (exchange, state) => report.feed(exchange, state),
+    }),
+  );
+  // The edge takes longest to start: it begins before the node's port is known to be ours, unless it must be told.
+  const ingestUrl = async () =>
+    config.ingestPort === 0 ? (await starting).url : `http://127.0.0.1:${config.ingestPort}`;
+  const [node, edge] = await Promise.all([
+    starting,
+    run(ingestUrl().then(url => startEdge({ port: edgePort, ingestUrls: [url], vars: edgeVariables, log: () => {} }))),
+  ]);
+  report.ready({ nodeUrl: node.url, edgeUrl: edge.url });
+  await firstMarketEvent(edge.url);
+  report.firstEvent(performance.now() / 1000);
+} catch (error) {
+  if (!isEnding) {
+    console.error(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    await end(1);
+  }
+}
