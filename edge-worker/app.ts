@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { STREAM_PATHS } from '../shared/wire/service-info.ts';
 import type { Env } from './env.ts';
 import { guardAccess, openToPages } from './routes/access-guard.ts';
 import { answerHealth } from './routes/health.ts';
@@ -22,8 +23,7 @@ export function createApp(): Hono<{ Bindings: Env }> {
 
   app.get('/ws/info', answerServiceInfo);
   app.get('/ws/exchange', openStream);
-  app.get('/ws/redis', refuseUnbuiltStream('Redis'));
-  app.get('/ws/kafka', refuseUnbuiltStream('Kafka'));
+  for (const { path, reason } of STREAM_PATHS) if (reason !== null) app.get(path, refuseUnbuiltStream(reason));
 
   app.get('/api/ws/infra-health', answerHealth);
   app.get('/api/snapshot', answerState('snapshot'));

@@ -111,8 +111,8 @@ describe('the HTTP surface', () => {
       endpoint: `ws://127.0.0.1:${node.port}/ws/exchange`,
       endpoints: [
         { path: '/ws/exchange', available: true, reason: null },
-        { path: '/ws/kafka', available: false, reason: expect.stringContaining('/ws/exchange') },
         { path: '/ws/redis', available: false, reason: expect.stringContaining('/ws/exchange') },
+        { path: '/ws/kafka', available: false, reason: expect.stringContaining('/ws/exchange') },
       ],
       mode: { configured: 'websocket', active: 'websocket' },
       sessions: 0,

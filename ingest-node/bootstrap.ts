@@ -1,6 +1,8 @@
 import { systemClock } from '../shared/base/clock.ts';
 import type { ExchangeName } from '../shared/model/exchange.ts';
 import { StreamLog } from '../shared/stream/stream-log.ts';
+import { refuseAccess } from '../shared/wire/access.ts';
+import { STREAM_PATHS } from '../shared/wire/service-info.ts';
 import type { Config } from './config/config.ts';
 import { Distributor } from './distribution/distributor.ts';
 import { SessionRegistry } from './distribution/session-registry.ts';
@@ -10,10 +12,9 @@ import type { FeedReport } from './feeds/feed.ts';
 import { Leader } from './leader.ts';
 import { EpochFile } from './leadership/epoch-file.ts';
 import { SoloLeaderElection } from './leadership/solo-leader-election.ts';
-import { refuseAccess } from './operations/access.ts';
 import { ControlServer } from './operations/control-server.ts';
 import { ComponentMonitor, disabledComponent, type HealthSource } from './operations/health.ts';
-import { createHttpApp, STREAM_PATHS } from './operations/http-app.ts';
+import { createHttpApp } from './operations/http-app.ts';
 import { HttpServer } from './operations/http-server.ts';
 import { InstrumentDirectory } from './operations/instrument-directory.ts';
 import type { Logger } from './operations/logger.ts';
@@ -91,6 +92,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
         authorization: request.headers.authorization,
         queryToken: url.searchParams.get('token'),
         origin: request.headers.origin,
+        ownOrigin: null,
       }) ?? refusePath(url.pathname),
   });
   const httpServer = new HttpServer({
@@ -98,6 +100,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     port: config.ingestPort,
     fetch: request => app.fetch(request),
     upgrade: (request, socket, head) => streamServer.upgrade(request, socket, head),
+    onFault: error => logger.error({ error: String(error) }, 'an upgrade failed'),
   });
   const controlServer = new ControlServer(config.dataDir, replayer);
   const election = new SoloLeaderElection(new EpochFile(config.dataDir), clock);

@@ -12,12 +12,16 @@ if (!result.ok) {
 const { config } = result;
 try {
   const node = await startIngestNode({ config, logger: createLogger(config.logLevel, { node: config.nodeId }) });
+  let isEnding = false;
+  // A signal may come twice: from the terminal, and from npm that passes it on.
   const end = async () => {
+    if (isEnding) return;
+    isEnding = true;
     await node.stop();
     process.exit(0);
   };
-  process.once('SIGINT', end);
-  process.once('SIGTERM', end);
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
 } catch (error) {
   console.error(`The node cannot start: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);

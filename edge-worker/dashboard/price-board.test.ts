@@ -1,40 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
-import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Ticker } from '../../shared/model/market-event.ts';
+import { testInstrument } from '../../shared/model/testing/instruments.ts';
+import { ticker as aTicker } from '../../shared/model/testing/market-events.ts';
 import { PriceBoard } from './price-board.ts';
 
 function ticker(exchange: ExchangeName, symbol: string, last: string, fields: Partial<Ticker> = {}): Ticker {
-  const changeWindow = { binance: 'rolling24h', upbit: 'dayUtc', bithumb: 'dayKst' } as const;
-  const times = { exchangeTime: 1, receivedTime: 1, offset: 1 };
-  const unknown = {
-    open: null,
-    high: null,
-    low: null,
-    volume: null,
-    quoteVolume: null,
-    change: null,
-    changeRate: null,
-  };
-  return {
-    type: 'ticker',
-    exchange,
-    symbol,
-    last,
-    ...times,
-    ...unknown,
-    changeWindow: changeWindow[exchange],
-    ...fields,
-  };
+  return aTicker(symbol, { exchange, last, change: null, changeRate: null, ...fields });
 }
 
-function instrument(
-  exchange: ExchangeName,
-  base: string,
-  englishName: string | null,
-  koreanName: string | null,
-): Instrument {
-  return { exchange, base, englishName, koreanName } as Instrument;
+function instrument(exchange: ExchangeName, base: string, englishName: string | null, koreanName: string | null) {
+  return testInstrument(exchange, base, base, 'KRW', { englishName, koreanName });
 }
 
 function boardOf(...tickers: Ticker[]): PriceBoard {

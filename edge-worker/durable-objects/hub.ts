@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { systemClock } from '../../shared/base/clock.ts';
+import { answerStateQuery, type StateAnswer, type StateKind } from '../../shared/stream/state-answer.ts';
 import { WebSocketSource } from '../../shared/stream/websocket-source.ts';
 import type { InfraHealth } from '../../shared/wire/service-info.ts';
 import type { Env } from '../env.ts';
@@ -7,7 +8,6 @@ import { viewHealth } from '../fan-out/health-view.ts';
 import { HubCore } from '../fan-out/hub-core.ts';
 import type { RelaySocket } from '../fan-out/hub-links.ts';
 import { type NodeAnswer, NodeDocument } from '../fan-out/node-document.ts';
-import { type StateAnswer, type StateKind, viewState } from '../fan-out/state-view.ts';
 import { readSettings, type Settings } from '../settings.ts';
 
 /** How long a question waits for a hub that has just begun to follow. */
@@ -66,7 +66,7 @@ export class Hub extends DurableObject<Env> {
       const reason = this.#core.upstream.lastError ?? 'no ingest node has answered yet';
       return { status: 503, code: 'noState', message: `there is no state to show: ${reason}` };
     }
-    return viewState(kind, this.#core.latest(), search, ifNoneMatch);
+    return answerStateQuery(kind, this.#core.log, new URLSearchParams(search), ifNoneMatch);
   }
 
   async instruments(): Promise<NodeAnswer> {
@@ -75,7 +75,8 @@ export class Hub extends DurableObject<Env> {
 
   async health(): Promise<InfraHealth> {
     const [, latencyMs] = await Promise.all([this.#core.whenKnown(FIRST_STATE_WAIT_MS / 3), this.#latency()]);
-    const { events, position } = this.#core.latest();
+    const { latest, position } = this.#core.log;
+    const events = latest.events();
     const { upstream } = this.#core;
     return viewHealth({ hub: this.#name, upstream, position, events, shards: this.#core.shards(), latencyMs });
   }

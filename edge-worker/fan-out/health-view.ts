@@ -67,8 +67,7 @@ function feedsOf(events: readonly MarketEvent[]): FeedHealth[] {
   for (const event of events) {
     if (event.type !== 'feed') continue;
     const { exchange, key, state, since, reason } = event;
-    // How many instruments a feed carries is the node's knowledge; the stream does not say.
-    feeds.push({ exchange, key, state, since, reason, instruments: 0 });
+    feeds.push({ exchange, key, state, since, reason, instruments: null });
   }
   return feeds;
 }

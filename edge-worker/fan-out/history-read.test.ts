@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import { MadeUpStream } from '../testing/made-up-stream.ts';
 import { readHistory } from './history-read.ts';
 import { ModelNode } from './testing/edge-model.ts';
-import { HandClock } from './testing/hand-clock.ts';
 
 function setup() {
   const stream = new MadeUpStream();
   for (let count = 0; count < 10; count++) stream.seal(10);
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const node = new ModelNode(stream);
   const request = {
     clock,

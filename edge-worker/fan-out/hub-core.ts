@@ -1,6 +1,7 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import { encodeParts } from '../../shared/stream/parts.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
+import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
 import { CUTS, HEARTBEAT_INTERVAL_MS, type SnapshotReason } from '../../shared/wire/messages.ts';
 import { comparePositions, type Position } from '../../shared/wire/position.ts';
@@ -10,7 +11,6 @@ import { placeSession } from './placement.ts';
 import type { ShardReport } from './relay-frame.ts';
 import { buildUnits } from './relay-unit.ts';
 import type { SnapshotPart } from './snapshot-shelf.ts';
-import type { LatestView } from './state-view.ts';
 import { DEFAULT_TAIL_BOUNDS, type TailBounds, UnitTail } from './unit-tail.ts';
 import { Upstream, type UpstreamView } from './upstream.ts';
 
@@ -90,9 +90,8 @@ export class HubCore {
   }
 
   /** The latest state, newer than what was sent by less than a tick. */
-  latest(): LatestView {
-    const { position, lineage, latest } = this.#upstream.log;
-    return { position, lineage, events: latest.events() };
+  get log(): Pick<StreamLog, 'position' | 'lineage' | 'latest'> {
+    return this.#upstream.log;
   }
 
   get sessions(): number {

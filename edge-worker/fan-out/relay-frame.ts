@@ -4,9 +4,10 @@
  * Down (hub to shard): one line of JSON, a newline, then the payload exactly as browsers receive it. The shard reads
  * the line and slices the rest; it never decodes a payload. Up (shard to hub): small JSON.
  */
-import type { Cut, SnapshotReason, UpstreamState } from '../../shared/wire/messages.ts';
+import type { SnapshotReason, UpstreamState } from '../../shared/wire/messages.ts';
 import type { Lineage, Position } from '../../shared/wire/position.ts';
 import type { RelayUnit } from './relay-unit.ts';
+import type { SnapshotPart } from './snapshot-shelf.ts';
 
 export type DownFrame =
   /** Everything before is void: history, snapshots and a fresh `ready` follow; live sessions get a snapshot for `reason`. */
@@ -16,15 +17,7 @@ export type DownFrame =
   /** A batch from before what the shard has, oldest first; complete with the next `ready`. */
   | { readonly kind: 'history'; readonly unit: RelayUnit }
   /** One part of the latest state of a cut: encoded events without brackets, so that the shard can say the reason. */
-  | {
-      readonly kind: 'snapshot';
-      readonly cut: Cut;
-      readonly position: Position;
-      readonly part: number;
-      readonly parts: number;
-      readonly lineage: Lineage;
-      readonly events: string;
-    }
+  | ({ readonly kind: 'snapshot' } & SnapshotPart)
   /** The answer to the last request is complete; the hub has sent everything up to this position. */
   | { readonly kind: 'ready'; readonly position: Position; readonly lineage: Lineage }
   /** Nobody can send what follows `position`. */

@@ -20,7 +20,7 @@ export type RelayUnit = {
 };
 
 /** The most history that one unit covers: with both cuts it stays well below a mebibyte. */
-export const MAX_UNIT_BYTES = 384 * 1024;
+const MAX_UNIT_BYTES = 384 * 1024;
 
 /** UTF-16 units that a relay unit occupies, which is bytes nearly always. */
 export function unitBytes({ messages }: RelayUnit): number {

@@ -1,7 +1,7 @@
 import { cors } from 'hono/cors';
 import { createMiddleware } from 'hono/factory';
+import { originToAllow, refuseAccess } from '../../shared/wire/access.ts';
 import type { Env } from '../env.ts';
-import { isAllowedOrigin, refuseAccess } from '../fan-out/access.ts';
 import { readSettings } from '../settings.ts';
 
 /** Refuses who may not read; every other route behind it needs not care. */
@@ -18,7 +18,7 @@ export const guardAccess = createMiddleware<{ Bindings: Env }>(async (context, n
 
 /** Lets scripts of allowed pages read the plain routes. */
 export const openToPages = cors({
-  origin: (origin, context) => (isAllowedOrigin(readSettings(context.env), origin) ? origin || '*' : null),
+  origin: (origin, context) => originToAllow(readSettings(context.env), origin),
   allowMethods: ['GET'],
   allowHeaders: ['Authorization', 'If-None-Match'],
   exposeHeaders: ['ETag'],

@@ -1,4 +1,4 @@
-import { matchesTag } from '../fan-out/state-view.ts';
+import { matchesTag } from '../../shared/stream/state-answer.ts';
 import { type EdgeContext, hubFor } from './edge-context.ts';
 
 /** `GET /api/instruments`: the node's market list, kept by the hub for a minute. */

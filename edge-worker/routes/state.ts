@@ -1,4 +1,4 @@
-import type { StateKind } from '../fan-out/state-view.ts';
+import type { StateKind } from '../../shared/stream/state-answer.ts';
 import { type EdgeContext, hubFor } from './edge-context.ts';
 
 /** `GET /api/snapshot` and `GET /api/tickers`: the latest state, `?exchange=&symbol=&type=` to narrow it. */

@@ -52,10 +52,8 @@ async function placeAndOpen(context: EdgeContext, session: URL): Promise<Respons
   return context.json({ error: { code: 'full', message: 'no shard has room at the moment; please come back' } }, 503);
 }
 
-/** `WS /ws/redis`, `WS /ws/kafka` while the edge does not relay them. */
-export function refuseUnbuiltStream(name: 'Redis' | 'Kafka') {
-  return (context: EdgeContext): Response => {
-    const message = `${name} is not enabled; use /ws/exchange`;
-    return context.json({ error: { code: 'notEnabled', message }, fallback: '/ws/exchange' }, 503);
-  };
+/** A stream path that the edge does not relay: `WS /ws/redis`, `WS /ws/kafka`. */
+export function refuseUnbuiltStream(reason: string) {
+  return (context: EdgeContext): Response =>
+    context.json({ error: { code: 'notEnabled', message: reason }, fallback: '/ws/exchange' }, 503);
 }

@@ -1,8 +1,30 @@
+import type { MarketEvent } from '../../shared/model/market-event.ts';
+import { feed, orderBook, quote, ticker, trade } from '../../shared/model/testing/market-events.ts';
 import type { RingBounds } from '../../shared/stream/history-ring.ts';
 import { extendLineage } from '../../shared/stream/lineage.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import type { Batch } from '../../shared/wire/messages.ts';
-import { madeUpEvent, madeUpFeed } from './market-events.ts';
+
+const SYMBOLS = ['BTC/KRW', 'ETH/KRW', 'XRP/KRW'];
+
+/**
+ * The event with a given number in a made-up market: trades, tickers, quotes, order books in turn. The number can be
+ * read back from what a consumer received.
+ */
+function madeUpEvent(number: number): MarketEvent {
+  const symbol = SYMBOLS[number % SYMBOLS.length]!;
+  const text = String(number);
+  switch (number % 4) {
+    case 0:
+      return trade(symbol, { id: text, price: text });
+    case 1:
+      return ticker(symbol, { last: text });
+    case 2:
+      return quote(symbol, { bid: text, ask: text });
+    default:
+      return orderBook(symbol, { bids: [[text, '1']], asks: [[text, '2']] });
+  }
+}
 
 /** A leader without exchanges: seals made-up events into a log. */
 export class MadeUpStream {
@@ -12,7 +34,7 @@ export class MadeUpStream {
   constructor(epoch = 1_000, bounds?: RingBounds) {
     this.log = new StreamLog(bounds);
     this.log.beginEpoch(epoch, []);
-    this.#append([madeUpFeed(1)]);
+    this.#append([feed()]);
   }
 
   /** Seals one batch of so many events. */
@@ -28,7 +50,7 @@ export class MadeUpStream {
     this.log.beginEpoch(epoch, extendLineage(this.log.lineage, this.log.position));
   }
 
-  #append(events: readonly ReturnType<typeof madeUpEvent>[], at = 0): Batch {
+  #append(events: readonly MarketEvent[], at = 0): Batch {
     const { epoch, offset } = this.log.position;
     for (const [index, event] of events.entries()) event.offset = offset + 1 + index;
     const batch: Batch = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
-import { candle, feed, orderBook, quote, ticker, trade } from '../../shared/stream/testing/market-events.ts';
+import { candle, feed, orderBook, quote, ticker, trade } from '../../shared/model/testing/market-events.ts';
 import { decodeMessage } from '../../shared/wire/json-codec.ts';
 import { DeliveryRecorder } from './delivery-recorder.ts';
 import { checkStream, type StreamCheck } from './stream-checker.ts';
@@ -18,9 +18,9 @@ function sealed(epoch: number, first: number, ...events: readonly MarketEvent[])
 
 /** Epoch 5 ends at 8; epoch 7 stands at 4. */
 const REFERENCE: readonly SealedBatch[] = [
-  sealed(5, 1, ticker('A/KRW', '1'), trade(), quote(), orderBook()),
-  sealed(5, 5, ticker('A/KRW', '2'), trade(), feed(), candle()),
-  sealed(7, 1, trade(), ticker('A/KRW', '3')),
+  sealed(5, 1, ticker('A/KRW', { last: '1' }), trade(), quote(), orderBook()),
+  sealed(5, 5, ticker('A/KRW', { last: '2' }), trade(), feed(), candle()),
+  sealed(7, 1, trade(), ticker('A/KRW', { last: '3' })),
   sealed(7, 3, trade(), trade()),
 ];
 
@@ -124,7 +124,7 @@ describe('finds out', () => {
     [
       'ORD1',
       'an event that was changed',
-      broken(2, batch(1, { events: replaced(0, { ...ticker('A/KRW', '9'), offset: 5 }) })),
+      broken(2, batch(1, { events: replaced(0, { ...ticker('A/KRW', { last: '9' }), offset: 5 }) })),
     ],
     ['ORD1', 'a batch that covers nothing', broken(3, batch(1, { first: 9, next: 9, events: [] }))],
     ['TRM1', 'a batch that was delivered twice', [...GOOD.slice(0, 3), ...GOOD.slice(2)]],

@@ -63,3 +63,22 @@ test('a held link stays open, says nothing, and says it all when it is released'
   await arrived;
   expect(heard).toBe('while held');
 });
+
+test('a squeezed link passes everything on, late', async () => {
+  const { proxy, client, echo } = await setUp();
+  await echo('hello');
+  proxy.squeeze(2_000_000);
+  const sent = 'x'.repeat(400_000);
+  let heard = 0;
+  const all = new Promise<void>(resolve => {
+    client.on('data', bytes => {
+      heard += bytes.length;
+      if (heard === sent.length) resolve();
+    });
+  });
+  const began = performance.now();
+  client.write(sent);
+  await all;
+  // The last piece is not followed by a wait, so a little less than a fifth of a second.
+  expect(performance.now() - began).toBeGreaterThan(100);
+});

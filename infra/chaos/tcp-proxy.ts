@@ -10,6 +10,7 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #isHeld = false;
+  #bytesPerSecond = Number.POSITIVE_INFINITY;
   /** How many links were cut. */
   cuts = 0;
 
@@ -51,6 +52,11 @@ export class TcpProxy {
     for (const { upstream } of this.#links) upstream.resume();
   }
 
+  /** Passes no more than this on towards a client: a narrow line. */
+  squeeze(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
   async stop(): Promise<void> {
     this.cut();
     await new Promise(resolve => this.#server.close(resolve));
@@ -72,13 +78,15 @@ export class TcpProxy {
     }
     upstream.on('connect', () => {
       client.pipe(upstream);
-      upstream.on('data', bytes => {
-        if (!client.write(bytes)) {
-          upstream.pause();
-          client.once('drain', () => {
-            if (!this.#isHeld) upstream.resume();
-          });
-        }
+      upstream.on('data', (bytes: Buffer) => {
+        upstream.pause();
+        const resume = () => {
+          if (!this.#isHeld) upstream.resume();
+        };
+        const pass = () => setTimeout(resume, (1000 * bytes.length) / this.#bytesPerSecond);
+        if (!client.write(bytes)) client.once('drain', pass);
+        else if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) resume();
+        else pass();
       });
       if (this.#isHeld) upstream.pause();
     });

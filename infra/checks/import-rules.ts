@@ -19,7 +19,7 @@ export interface Violation {
 }
 
 /** Files only tests may import: test files themselves, shared suites, benchmarks and folders of test helpers. */
-export function isTestFile(path: string): boolean {
+function isTestFile(path: string): boolean {
   return /\.(test|suite|bench)\.ts$/.test(path) || path.includes('/testing/');
 }
 

@@ -213,9 +213,10 @@ async function main(): Promise<void> {
       ingestUrls: INGEST_URLS.split(','),
       vars: edgeVariablesOf(process.env),
     });
+    // A signal may come twice, from the terminal and from npm: `stop` is one and the same promise each time.
     const stop = () => void edge.stop().then(() => process.exit(0));
-    process.once('SIGINT', stop);
-    process.once('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(error instanceof SettingsError ? 2 : 1);

@@ -1,8 +1,9 @@
 import { decodeMessage } from '../../shared/wire/json-codec.ts';
 
 /** Resolves with the first market event that a client of this server receives; waits for as long as it takes. */
-export async function firstMarketEvent(baseUrl: string): Promise<void> {
-  const url = `${baseUrl.replace(/^http/, 'ws')}/ws/exchange`;
+export async function firstMarketEvent(baseUrl: string, token: string | null): Promise<void> {
+  const query = token === null ? '' : `?token=${encodeURIComponent(token)}`;
+  const url = `${baseUrl.replace(/^http/, 'ws')}/ws/exchange${query}`;
   while (!(await hasSeenOne(url))) await new Promise(resolve => setTimeout(resolve, 200));
 }
 

@@ -42,6 +42,8 @@ let isEnding = false;
 
 function run<Part extends { stop(): Promise<void> }>(starting: Promise<Part>): Promise<Part> {
   parts.push(starting);
+  // Whoever awaits it hears of a failure; until then it is not an unhandled one.
+  starting.catch(() => {});
   return starting;
 }
 
@@ -53,8 +55,13 @@ async function end(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
+let interruptedAt = Number.POSITIVE_INFINITY;
+
 function interrupted(): void {
-  if (isEnding) process.exit(0);
+  // npm passes a Ctrl-C on to a process that the terminal has told already: only a later one means impatience.
+  if (performance.now() - interruptedAt > 500) process.exit(0);
+  if (isEnding) return;
+  interruptedAt = performance.now();
   report.ending();
   void end(0);
 }
@@ -62,27 +69,28 @@ process.on('SIGINT', interrupted);
 process.on('SIGTERM', interrupted);
 
 try {
+  // The edge takes longest to start, so it begins first, unless it must be told which port the node was given.
+  const startEdgeFor = (url: string) =>
+    run(startEdge({ port: edgePort, ingestUrls: [url], vars: edgeVariables, log: () => {} }));
+  const { ingestPort } = settings.config;
+  const startingEdge = ingestPort === 0 ? null : startEdgeFor(`http://127.0.0.1:${ingestPort}`);
   const simulator = isDemo
     ? await run(startSimulator({ port: simulatorPort, instruments: 90, eventsPerSecond: 250 }))
     : null;
   const config = simulator === null ? settings.config : { ...settings.config, exchangeSimulatorUrl: simulator.url };
   report.begin({ isDemo, simulatorUrl: config.exchangeSimulatorUrl, exchanges: config.exchanges });
-  const starting = run(
+  const node = await run(
     startIngestNode({
       config,
       logger: createLogger(config.logLevel, { node: config.nodeId }),
+      // At home nobody else needs to reach it.
+      host: '127.0.0.1',
       onFeedState: (exchange, state) => report.feed(exchange, state),
     }),
   );
-  // The edge takes longest to start: it begins before the node's port is known to be ours, unless it must be told.
-  const ingestUrl = async () =>
-    config.ingestPort === 0 ? (await starting).url : `http://127.0.0.1:${config.ingestPort}`;
-  const [node, edge] = await Promise.all([
-    starting,
-    run(ingestUrl().then(url => startEdge({ port: edgePort, ingestUrls: [url], vars: edgeVariables, log: () => {} }))),
-  ]);
+  const edge = await (startingEdge ?? startEdgeFor(node.url));
   report.ready({ nodeUrl: node.url, edgeUrl: edge.url });
-  await firstMarketEvent(edge.url);
+  await firstMarketEvent(edge.url, settings.config.streamToken);
   report.firstEvent(performance.now() / 1000);
 } catch (error) {
   if (!isEnding) {

@@ -4,7 +4,7 @@
  */
 import { EXCHANGES, type ExchangeName, isExchangeName } from '../../shared/model/exchange.ts';
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type Config = {
@@ -83,7 +83,7 @@ function readNodeId(value: string, faults: string[]): string {
 }
 
 /** An `http:` or `https:` address without a slash at its end. */
-export function readUrl(value: string | null, name: string, faults: string[]): string | null {
+function readUrl(value: string | null, name: string, faults: string[]): string | null {
   if (value === null) return null;
   const url = URL.canParse(value) ? new URL(value) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {

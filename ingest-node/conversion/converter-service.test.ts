@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { MarketEvent, Trade } from '../../shared/model/market-event.ts';
+import { testInstrument } from '../../shared/model/testing/instruments.ts';
 import type { Conversion, ExchangeAdapter } from '../exchanges/exchange-adapter.ts';
 import { EXCHANGE_ADAPTERS } from '../exchanges/registry.ts';
-import { testInstrument } from '../exchanges/testing/instruments.ts';
 import { ConverterService } from './converter-service.ts';
 import type { RejectionSample } from './rejection-log.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import { numberedTrade, quote } from '../../shared/model/testing/market-events.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { Distributor } from './distributor.ts';
-import { aQuote, aTrade } from './testing/events.ts';
 
 function setUp(mayWrite: () => boolean = () => true) {
   const clock = new ManualClock();
@@ -17,13 +17,13 @@ function setUp(mayWrite: () => boolean = () => true) {
 describe('sealing', () => {
   test('events get their offsets when they are sealed, 20 ms after the first of them', async () => {
     const { clock, distributor, batches, log } = setUp();
-    const first = aTrade(1);
+    const first = numberedTrade(1);
     distributor.offer([first]);
-    await clock.advance(15);
-    distributor.offer([aTrade(2)]);
+    await clock.advanceAndSettle(15);
+    distributor.offer([numberedTrade(2)]);
     expect(log.position).toEqual({ epoch: 7, offset: 0 });
     expect(first.offset).toBe(0);
-    await clock.advance(5);
+    await clock.advanceAndSettle(5);
     expect(log.position).toEqual({ epoch: 7, offset: 2 });
     expect(batches()).toMatchObject([
       { writer: 7, epoch: 7, first: 1, next: 3, events: [{ offset: 1 }, { offset: 2 }] },
@@ -32,17 +32,24 @@ describe('sealing', () => {
 
   test('[EPO1] only the first batch of an epoch carries the lineage', async () => {
     const { clock, distributor, batches } = setUp();
-    distributor.offer([aTrade(1)]);
-    await clock.advance(20);
-    distributor.offer([aTrade(2)]);
-    await clock.advance(20);
+    distributor.offer([numberedTrade(1)]);
+    await clock.advanceAndSettle(20);
+    distributor.offer([numberedTrade(2)]);
+    await clock.advanceAndSettle(20);
     expect(batches().map(batch => batch.lineage)).toEqual([[{ epoch: 5, end: 12 }], undefined]);
   });
 
   test('[CNF1] before sealing, a newer quote replaces an older one and no trade is left out', async () => {
     const { clock, distributor, batches } = setUp();
-    distributor.offer([aQuote(1), aTrade(1), aQuote(2, 'ETH/KRW'), aTrade(2), aQuote(3), aTrade(3)]);
-    await clock.advance(20);
+    distributor.offer([
+      quote('BTC/KRW', { bid: '1' }),
+      numberedTrade(1),
+      quote('ETH/KRW', { bid: '2' }),
+      numberedTrade(2),
+      quote('BTC/KRW', { bid: '3' }),
+      numberedTrade(3),
+    ]);
+    await clock.advanceAndSettle(20);
     const [batch] = batches();
     expect(batch?.events.map(event => event.type)).toEqual(['trade', 'quote', 'trade', 'quote', 'trade']);
     expect(batch?.events).toMatchObject([{}, { bid: '2' }, {}, { bid: '3' }, {}]);
@@ -51,7 +58,7 @@ describe('sealing', () => {
 
   test('a burst is sealed as soon as it fills a batch', () => {
     const { distributor, batches } = setUp();
-    for (let id = 0; id < 2_000; id++) distributor.offer([aTrade(id)]);
+    for (let id = 0; id < 2_000; id++) distributor.offer([numberedTrade(id)]);
     expect(batches().length).toBeGreaterThanOrEqual(2);
     for (const batch of batches()) expect(JSON.stringify(batch).length).toBeLessThan(300 * 1024);
   });
@@ -60,17 +67,17 @@ describe('sealing', () => {
     const { clock, distributor, batches } = setUp();
     distributor.offer([]);
     distributor.seal();
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     expect(batches()).toEqual([]);
   });
 
   test('the end of a term seals what was collected, and later events are refused', async () => {
     const { clock, distributor, log } = setUp();
-    distributor.offer([aTrade(1)]);
+    distributor.offer([numberedTrade(1)]);
     distributor.end();
     expect(log.position.offset).toBe(1);
-    distributor.offer([aTrade(2)]);
-    await clock.advance(1_000);
+    distributor.offer([numberedTrade(2)]);
+    await clock.advanceAndSettle(1_000);
     expect(log.position.offset).toBe(1);
     expect(distributor.refused).toBe(1);
     expect(clock.pending).toBe(0);
@@ -80,9 +87,9 @@ describe('sealing', () => {
 test('[FEN1] a leader whose lease is over seals nothing and sends no heartbeat', async () => {
   let mayWrite = true;
   const { clock, distributor, log, heartbeats } = setUp(() => mayWrite);
-  distributor.offer([aTrade(1)]);
+  distributor.offer([numberedTrade(1)]);
   mayWrite = false;
-  await clock.advance(2_000);
+  await clock.advanceAndSettle(2_000);
   expect(log.position.offset).toBe(0);
   expect(distributor.refused).toBe(1);
   expect(heartbeats()).toBe(0);
@@ -90,9 +97,9 @@ test('[FEN1] a leader whose lease is over seals nothing and sends no heartbeat',
 
 test('[HB1] a heartbeat every 500 ms for as long as the term lasts', async () => {
   const { clock, distributor, heartbeats } = setUp();
-  await clock.advance(2_600);
+  await clock.advanceAndSettle(2_600);
   expect(heartbeats()).toBe(5);
   distributor.end();
-  await clock.advance(2_000);
+  await clock.advanceAndSettle(2_000);
   expect(heartbeats()).toBe(5);
 });

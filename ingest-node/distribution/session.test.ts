@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import { numberedTrade, orderBook, quote } from '../../shared/model/testing/market-events.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import type { Batch, ServerMessage } from '../../shared/wire/messages.ts';
 import type { Position } from '../../shared/wire/position.ts';
 import { Distributor } from './distributor.ts';
 import { DEFAULT_SESSION_BOUNDS, type SessionBounds, type SessionSocket } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { aQuote, aTrade } from './testing/events.ts';
 
 /** A socket whose reader decides when bytes leave. */
 class HeldSocket implements SessionSocket {
@@ -69,11 +69,25 @@ function setUp(bounds: Partial<SessionBounds> = {}) {
   return { clock, log, registry, distributor, seal, connect };
 }
 
+/** A session that is told more than it may owe whenever its reader pauses. */
+function overflowing() {
+  const { clock, seal, connect } = setUp({ highWaterBytes: 1_000, maxLagBytes: 20_000 });
+  const { socket, session } = connect();
+  let id = 0;
+  const overflow = () => {
+    socket.isReading = false;
+    for (let count = 0; count < 200; count++) seal(numberedTrade(++id));
+    socket.isReading = true;
+    socket.drain();
+  };
+  return { clock, socket, session, overflow };
+}
+
 test('[SNP1] a new client is greeted, told the upstream, and gets a snapshot and then every batch', () => {
   const { seal, connect } = setUp();
-  seal(aQuote(1), aTrade(1));
+  seal(quote('BTC/KRW', { bid: '1' }), numberedTrade(1));
   const { socket } = connect();
-  seal(aTrade(2));
+  seal(numberedTrade(2));
   expect(socket.messages).toMatchObject([
     { type: 'hello', server: 'node-1', cut: 'full', epoch: 7, offset: 2, lineage: [] },
     { type: 'status', upstream: 'live' },
@@ -93,7 +107,7 @@ test('[SNP1] a new client is greeted, told the upstream, and gets a snapshot and
 
 test('[RES1] a client with a position in history gets exactly what follows it', () => {
   const { seal, connect } = setUp();
-  for (let id = 1; id <= 5; id++) seal(aTrade(id));
+  for (let id = 1; id <= 5; id++) seal(numberedTrade(id));
   const { socket } = connect({ epoch: 7, offset: 3 });
   expect(socket.messages.map(message => message.type)).toEqual(['hello', 'status', 'batch']);
   expect(socket.batches).toMatchObject([{ first: 4, next: 6, events: [{ offset: 4 }, { offset: 5 }] }]);
@@ -101,15 +115,15 @@ test('[RES1] a client with a position in history gets exactly what follows it', 
 
 test('[HB1] the heartbeat stands at the position this session was sent, and only when it has everything', async () => {
   const { clock, seal, connect } = setUp({ highWaterBytes: 1_000 });
-  seal(aTrade(1));
+  seal(numberedTrade(1));
   const { socket } = connect();
-  await clock.advance(500);
+  await clock.advanceAndSettle(500);
   expect(socket.messages.at(-1)).toEqual({ type: 'batch', writer: 7, epoch: 7, first: 2, next: 2, events: [] });
   socket.isReading = false;
   const before = socket.messages.length;
-  seal(...Array.from({ length: 900 }, (_, id) => aTrade(id + 2)));
-  seal(aTrade(2_000));
-  await clock.advance(500);
+  seal(...Array.from({ length: 900 }, (_, id) => numberedTrade(id + 2)));
+  seal(numberedTrade(2_000));
+  await clock.advanceAndSettle(500);
   expect(socket.messages.slice(before).every(message => message.type === 'batch' && message.events.length > 0)).toBe(
     true,
   );
@@ -120,7 +134,7 @@ describe('[SLO1] a slow session', () => {
     const { seal, connect } = setUp({ highWaterBytes: 1_000 });
     const { socket } = connect();
     socket.isReading = false;
-    for (let id = 1; id <= 50; id++) seal(aQuote(id), aTrade(id));
+    for (let id = 1; id <= 50; id++) seal(quote('BTC/KRW', { bid: String(id) }), numberedTrade(id));
     const sent = socket.batches.length;
     expect(sent).toBeLessThan(5);
     socket.isReading = true;
@@ -130,33 +144,25 @@ describe('[SLO1] a slow session', () => {
     expect(merged.events.filter(event => event.type === 'quote')).toHaveLength(1);
     expect(
       socket.batches.flatMap(batch => batch.events.filter(event => event.type === 'trade').map(trade => trade.id)),
-    ).toEqual(Array.from({ length: 50 }, (_, index) => aTrade(index + 1).id));
+    ).toEqual(Array.from({ length: 50 }, (_, index) => numberedTrade(index + 1).id));
   });
 
   test('loses its backlog once beyond its bound, with a snapshot that says so', () => {
     const { seal, connect } = setUp({ highWaterBytes: 1_000, maxLagBytes: 20_000 });
     const { socket, session } = connect();
     socket.isReading = false;
-    for (let id = 1; id <= 200; id++) seal(aTrade(id));
+    for (let id = 1; id <= 200; id++) seal(numberedTrade(id));
     expect(session.losses).toBe(1);
     expect(socket.closed).toBeNull();
     socket.isReading = true;
     socket.drain();
     expect(socket.messages.at(-1)).toMatchObject({ type: 'snapshot', reason: 'lost', recovered: false, offset: 200 });
-    seal(aTrade(201));
+    seal(numberedTrade(201));
     expect(socket.messages.at(-1)).toMatchObject({ type: 'batch', first: 201 });
   });
 
   test('is closed with a code when it happens again within a minute', () => {
-    const { seal, connect } = setUp({ highWaterBytes: 1_000, maxLagBytes: 20_000 });
-    const { socket } = connect();
-    let id = 0;
-    const overflow = () => {
-      socket.isReading = false;
-      for (let count = 0; count < 200; count++) seal(aTrade(++id));
-      socket.isReading = true;
-      socket.drain();
-    };
+    const { socket, overflow } = overflowing();
     overflow();
     expect(socket.closed).toBeNull();
     overflow();
@@ -164,15 +170,7 @@ describe('[SLO1] a slow session', () => {
   });
 
   test('is forgiven after a minute', () => {
-    const { clock, seal, connect } = setUp({ highWaterBytes: 1_000, maxLagBytes: 20_000 });
-    const { socket, session } = connect();
-    let id = 0;
-    const overflow = () => {
-      socket.isReading = false;
-      for (let count = 0; count < 200; count++) seal(aTrade(++id));
-      socket.isReading = true;
-      socket.drain();
-    };
+    const { clock, socket, session, overflow } = overflowing();
     overflow();
     clock.sleep(61_000);
     overflow();
@@ -184,10 +182,10 @@ describe('[SLO1] a slow session', () => {
     const { clock, seal, connect } = setUp({ highWaterBytes: 1_000 });
     const { socket } = connect();
     socket.isReading = false;
-    for (let id = 1; id <= 50; id++) seal(aTrade(id));
-    await clock.advance(29_000);
+    for (let id = 1; id <= 50; id++) seal(numberedTrade(id));
+    await clock.advanceAndSettle(29_000);
     expect(socket.closed).toBeNull();
-    await clock.advance(2_000);
+    await clock.advanceAndSettle(2_000);
     expect(socket.closed).toBe('terminated');
   });
 });
@@ -195,9 +193,8 @@ describe('[SLO1] a slow session', () => {
 test('[CUT1] the lite cut has no order books and its batches cover the same offsets', () => {
   const { seal, connect } = setUp();
   const { socket } = connect(null, 'lite');
-  const { type: _type, bid: _bid, bidSize: _bidSize, ask: _ask, askSize: _askSize, ...common } = aQuote(1);
-  seal({ ...common, type: 'orderBook', bids: [['1', '1']], asks: [['2', '1']] });
-  seal(aTrade(1));
+  seal(orderBook());
+  seal(numberedTrade(1));
   expect(socket.batches).toMatchObject([
     { first: 1, next: 2, events: [] },
     { first: 2, next: 3, events: [{ type: 'trade' }] },
@@ -218,7 +215,7 @@ test('[HB1] a change of the upstream is told to everybody, and again while it is
   const { socket } = connect();
   registry.setUpstream('seeking');
   registry.setUpstream('seeking');
-  await clock.advance(1_100);
+  await clock.advanceAndSettle(1_100);
   registry.setUpstream('live');
   expect(socket.messages.filter(message => message.type === 'status').map(status => status.upstream)).toEqual([
     'live',

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../shared/base/clock.ts';
+import { numberedTrade, quote } from '../../shared/model/testing/market-events.ts';
 import { type StreamHarness, streamSuite, untilInRealTime } from '../../shared/stream/stream.suite.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { Publisher } from '../../shared/stream/testing/publisher.ts';
@@ -12,7 +13,6 @@ import type { Batch, ServerMessage } from '../../shared/wire/messages.ts';
 import { DEFAULT_SESSION_BOUNDS, type SessionBounds } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { StreamServer } from './stream-server.ts';
-import { aQuote, aTrade } from './testing/events.ts';
 
 /** The real server of a node over a log that a test writes. */
 async function serve(bounds: SessionBounds = DEFAULT_SESSION_BOUNDS) {
@@ -106,7 +106,11 @@ describe('the stream server', () => {
     const quotes = Array.from({ length: 200 }, (_, index) => `S${index}/KRW`);
     let trades = 0;
     for (let round = 0; round < 600; round++) {
-      publisher.seal(...quotes.map(symbol => aQuote(round + 1, symbol)), aTrade(trades++), aTrade(trades++));
+      publisher.seal(
+        ...quotes.map(symbol => quote(symbol, { bid: String(round + 1) })),
+        numberedTrade(trades++),
+        numberedTrade(trades++),
+      );
       if (round % 20 === 0) await new Promise(resolve => setImmediate(resolve));
     }
     squeezed.resume();
@@ -117,7 +121,7 @@ describe('the stream server', () => {
     expect(covered).toBe(end);
     expect(delivered.length).toBeLessThan(covered);
     expect(delivered.filter(event => event.type === 'trade').map(({ id }) => id)).toEqual(
-      Array.from({ length: trades }, (_, index) => aTrade(index).id),
+      Array.from({ length: trades }, (_, index) => numberedTrade(index).id),
     );
     for (const { events, first, next } of batches) {
       const keys = events.filter(event => event.type === 'quote').map(({ symbol }) => symbol);

@@ -169,7 +169,7 @@ function readCut(text: string | null): Cut | null {
 }
 
 /** An answer in plain HTTP on a socket that asked for an upgrade. */
-export function refuseUpgrade(socket: Duplex, { status, code, message }: UpgradeRefusal): void {
+function refuseUpgrade(socket: Duplex, { status, code, message }: UpgradeRefusal): void {
   const body = JSON.stringify({ error: { code, message } });
   socket.on('error', () => {});
   socket.end(

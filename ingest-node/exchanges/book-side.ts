@@ -10,7 +10,7 @@ import type { LosslessValue } from '../conversion/lossless-json.ts';
 import { decimalOf, describe } from './field-reader.ts';
 
 /** Levels per side that an order book event carries. */
-export const BOOK_DEPTH = 15;
+const BOOK_DEPTH = 15;
 
 export class BookSide {
   /** What was wrong with the first bad level; `null` while all is well. */

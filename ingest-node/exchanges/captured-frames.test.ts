@@ -7,11 +7,11 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
+import { testInstrument } from '../../shared/model/testing/instruments.ts';
 import { findModelViolation } from '../conversion/validation.ts';
 import type { Conversion, ExchangeAdapter } from './exchange-adapter.ts';
 import { EXCHANGE_ADAPTERS } from './registry.ts';
 import { isSameNumber, isZeroNumber, readWithSource } from './testing/exact-reading.ts';
-import { testInstrument } from './testing/instruments.ts';
 
 const data = new URL('../../../shared/data/', import.meta.url);
 const hasCaptures = existsSync(data);

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXCHANGES } from '../../shared/model/exchange.ts';
+import { testInstrument } from '../../shared/model/testing/instruments.ts';
 import type { ExchangeAdapter } from './exchange-adapter.ts';
 import { EXCHANGE_ADAPTERS } from './registry.ts';
 import { convertAndCheck } from './testing/assert-conversion.ts';
 import { RECEIVED_TIME, readFixtures } from './testing/fixtures.ts';
-import { testInstrument } from './testing/instruments.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 console.log(`hostile frames are made with FUZZ_SEED=${seed}`);

@@ -1,8 +1,7 @@
 /** What the market lists of all exchanges have in common: how a body is read, refused and turned into instruments. */
 
-import type { Decimal } from '../../shared/model/decimal.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
-import { type Instrument, type InstrumentStatus, symbolOf } from '../../shared/model/instrument.ts';
+import { type Instrument, symbolOf } from '../../shared/model/instrument.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
 import type { MarketListResult } from './exchange-adapter.ts';
@@ -11,16 +10,8 @@ import { describe, isRecord, textOf } from './field-reader.ts';
 /** Binance's list is the largest with up to 15 MB. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-export type ListedMarket = {
-  readonly nativeCode: string;
-  readonly base: string;
-  readonly quote: string;
-  readonly englishName: string | null;
-  readonly koreanName: string | null;
-  readonly tickSize: Decimal | null;
-  readonly lotSize: Decimal | null;
-  readonly status: InstrumentStatus;
-};
+/** What a row of a list says by itself. */
+export type ListedMarket = Omit<Instrument, 'exchange' | 'symbol' | 'firstSeen' | 'lastSeen'>;
 
 /**
  * Reads a market list. A broken row is skipped and counted, and so is a row whose code or symbol came before. A body
@@ -51,20 +42,7 @@ export function readMarketList(
     const symbol = symbolOf(market.base, market.quote);
     if (byCode.has(market.nativeCode) || symbols.has(symbol)) continue;
     symbols.add(symbol);
-    byCode.set(market.nativeCode, {
-      exchange,
-      nativeCode: market.nativeCode,
-      symbol,
-      base: market.base,
-      quote: market.quote,
-      englishName: market.englishName,
-      koreanName: market.koreanName,
-      tickSize: market.tickSize,
-      lotSize: market.lotSize,
-      status: market.status,
-      firstSeen: now,
-      lastSeen: now,
-    });
+    byCode.set(market.nativeCode, { ...market, exchange, symbol, firstSeen: now, lastSeen: now });
   }
   if (byCode.size === 0) return refuse(`none of ${rows.length} rows is a market`);
   return { ok: true, instruments: [...byCode.values()], skipped: rows.length - byCode.size };

@@ -56,9 +56,9 @@ function make(options: Partial<ExchangeFeedsOptions> = {}): ExchangeFeeds {
 
 /** A response's body needs a turn of the event loop, which is no time on the clock. */
 async function advance(ms: number): Promise<void> {
-  await clock.advance(ms);
+  await clock.advanceAndSettle(ms);
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
-  await clock.advance(0);
+  await clock.advanceAndSettle(0);
 }
 
 async function goLive(feeds: ExchangeFeeds): Promise<void> {

@@ -65,10 +65,10 @@ test('at most two sockets, never too many dials, no frame of a socket let go, al
 
       feed.start();
       for (const event of events) {
-        await clock.advance(0);
+        await clock.advanceAndSettle(0);
         switch (event.type) {
           case 'pass':
-            await clock.advance(event.ms);
+            await clock.advanceAndSettle(event.ms);
             break;
           case 'sleep':
             clock.sleep(event.ms);
@@ -102,7 +102,7 @@ test('at most two sockets, never too many dials, no frame of a socket let go, al
 
       // The exchange recovers: within a few minutes there is one live socket with the latest list.
       for (let second = 0; second < 300; second++) {
-        await clock.advance(1_000);
+        await clock.advanceAndSettle(1_000);
         for (const socket of wanted()) {
           open(socket);
           socket.frame('data');
@@ -113,7 +113,7 @@ test('at most two sockets, never too many dials, no frame of a socket let go, al
       expect(wanted().some(socket => socket.sent[0] === `subscribe ${codes}`)).toBe(true);
 
       void feed.stop();
-      await clock.advance(999);
+      await clock.advanceAndSettle(999);
       expect(network.standing).toEqual([]);
       expect(clock.pending).toBe(0);
     }),

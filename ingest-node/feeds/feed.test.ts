@@ -44,13 +44,13 @@ function makeFeed(overrides: Parameters<typeof fakeAdapter>[0] = {}): Feed {
 /** Dialled and open, without data. */
 async function connect(feed: Feed): Promise<FakeSocket> {
   feed.start();
-  await clock.advance(0);
+  await clock.advanceAndSettle(0);
   return network.last.open();
 }
 
 async function goLive(feed: Feed): Promise<FakeSocket> {
   const socket = await connect(feed);
-  await clock.advance(1_000);
+  await clock.advanceAndSettle(1_000);
   socket.frame('data 1');
   return socket;
 }
@@ -58,7 +58,7 @@ async function goLive(feed: Feed): Promise<FakeSocket> {
 /** Keeps a socket in data for a while. */
 async function keepFed(socket: FakeSocket, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     socket.frame('data');
   }
 }
@@ -87,9 +87,9 @@ describe('connecting', () => {
     const socket = await connect(makeFeed({ subscribeMessages: () => ['a', 'b', 'c'] }));
     const seen: number[] = [socket.sent.length];
     for (let step = 0; step < 4; step++) {
-      await clock.advance(299);
+      await clock.advanceAndSettle(299);
       seen.push(socket.sent.length);
-      await clock.advance(1);
+      await clock.advanceAndSettle(1);
       seen.push(socket.sent.length);
     }
     expect(seen).toEqual([1, 1, 2, 2, 3, 3, 4, 4, 4]);
@@ -98,7 +98,7 @@ describe('connecting', () => {
 
   test('a socket that never opens is given up', async () => {
     makeFeed().start();
-    await clock.advance(OPEN_LIMIT_MS);
+    await clock.advanceAndSettle(OPEN_LIMIT_MS);
     expect(network.last.isTerminated).toBe(true);
     expect(reason()).toBe('cannot reach api.upbit.com: no answer');
   });
@@ -107,7 +107,7 @@ describe('connecting', () => {
     const socket = await connect(makeFeed());
     for (let passed = 0; passed < FIRST_DATA_LIMIT_MS; passed += 10_000) {
       socket.lifeSign();
-      await clock.advance(10_000);
+      await clock.advanceAndSettle(10_000);
     }
     expect(socket.isTerminated).toBe(true);
     expect(reason()).toBe('no data 60 s after subscribing');
@@ -117,9 +117,9 @@ describe('connecting', () => {
     limiter = new ConnectLimiter({ count: 1, windowMs: 10_000 }, clock);
     await limiter.acquire(new AbortController().signal);
     makeFeed().start();
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     expect(reason()).toBe('waiting for its turn: 1 of 1 connections in 10 s are used');
-    await clock.advance(9_000);
+    await clock.advanceAndSettle(9_000);
     expect(network.sockets).toHaveLength(1);
   });
 });
@@ -131,11 +131,11 @@ describe('reconnecting', () => {
     feed.start();
     const waits: number[] = [];
     for (let attempt = 1; attempt <= 12; attempt++) {
-      await clock.advance(0);
+      await clock.advanceAndSettle(0);
       expect(network.sockets).toHaveLength(attempt);
       network.last.end({ kind: 'failed', code: 'ECONNREFUSED', detail: '' });
       const lostAt = clock.monotonic();
-      while (network.sockets.length === attempt) await clock.advance(500);
+      while (network.sockets.length === attempt) await clock.advanceAndSettle(500);
       waits.push(clock.monotonic() - lostAt);
     }
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60].map(seconds => seconds * 1_000));
@@ -150,10 +150,10 @@ describe('reconnecting', () => {
     };
     makeFeed().start();
     for (let attempt = 0; attempt < 40; attempt++) {
-      await clock.advance(0);
+      await clock.advanceAndSettle(0);
       const dialled = network.sockets.length;
       network.last.drop();
-      await clock.advance(Math.min(60_000, 1_000 * 2 ** attempt));
+      await clock.advanceAndSettle(Math.min(60_000, 1_000 * 2 ** attempt));
       expect(network.sockets.length, `seed ${seed}, attempt ${attempt}`).toBeGreaterThan(dialled);
       // The next one may have been dialled at once; it has not been answered, and is dropped in the next round.
     }
@@ -168,7 +168,7 @@ describe('reconnecting', () => {
     [{ kind: 'closed', code: 1006, reason: '' }, 'connection to api.upbit.com lost without a goodbye (1006)'],
   ] as const)('the reason is in plain words: %o', async (end, words) => {
     makeFeed().start();
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     if (end.kind === 'closed') network.last.open();
     network.last.end(end);
     expect(reports.at(-1)).toMatchObject({ state: 'down', reason: words });
@@ -178,11 +178,11 @@ describe('reconnecting', () => {
     random = () => 1 - 1e-9;
     const feed = makeFeed();
     feed.start();
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     const wait = async () => {
       const dialled = network.sockets.length;
       const from = clock.monotonic();
-      while (network.sockets.length === dialled) await clock.advance(500);
+      while (network.sockets.length === dialled) await clock.advanceAndSettle(500);
       return clock.monotonic() - from;
     };
     for (let failure = 0; failure < 3; failure++) {
@@ -210,12 +210,12 @@ describe('reconnecting', () => {
   ])('HTTP %i with Retry-After %s keeps all feeds of the exchange away for %i ms', async (status, retryAfter, ms) => {
     const [one, other] = [makeFeed(), makeFeed()];
     one.start();
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     network.last.end({ kind: 'refused', status, retryAfter });
     other.start();
-    await clock.advance(ms - 1);
+    await clock.advanceAndSettle(ms - 1);
     expect(network.sockets).toHaveLength(1);
-    await clock.advance(1);
+    await clock.advanceAndSettle(1);
     expect(network.sockets).toHaveLength(3);
   });
 
@@ -240,7 +240,7 @@ describe('reconnecting', () => {
 describe('silence', () => {
   test('a silent socket is terminated, not closed: nobody may be there to answer', async () => {
     const socket = await goLive(makeFeed());
-    await clock.advance(30_000);
+    await clock.advanceAndSettle(30_000);
     expect(socket.isTerminated).toBe(true);
     expect(socket.isClosing).toBe(false);
     expect(reports.at(-1)).toMatchObject({ state: 'down', reason: 'silent for 30 s' });
@@ -251,18 +251,18 @@ describe('silence', () => {
     ['a control ping or pong', (socket: FakeSocket) => socket.lifeSign()],
   ])('%s is a sign of life', async (_name, sign) => {
     const socket = await connect(makeFeed());
-    await clock.advance(29_999);
+    await clock.advanceAndSettle(29_999);
     sign(socket);
-    await clock.advance(29_999);
+    await clock.advanceAndSettle(29_999);
     expect(socket.isTerminated).toBe(false);
-    await clock.advance(1);
+    await clock.advanceAndSettle(1);
     expect(socket.isTerminated).toBe(true);
   });
 
   test('we ping at the interval of the exchange', async () => {
     const socket = await connect(makeFeed());
     for (const expected of [1, 2, 3]) {
-      await clock.advance(20_000);
+      await clock.advanceAndSettle(20_000);
       socket.frame('data');
       expect(socket.pings).toBe(expected);
     }
@@ -277,9 +277,9 @@ describe('silence', () => {
 
   test('data that stay away while the socket lives make the feed stale, and live again when they come', async () => {
     const socket = await goLive(makeFeed());
-    await clock.advance(20_000);
+    await clock.advanceAndSettle(20_000);
     socket.lifeSign();
-    await clock.advance(10_000);
+    await clock.advanceAndSettle(10_000);
     expect(reports.at(-1)).toMatchObject({ state: 'stale', reason: 'no data for 30 s, though the connection stands' });
     socket.frame('data');
     expect(states()).toEqual(['connecting', 'live', 'stale', 'live']);
@@ -291,7 +291,7 @@ describe('silence', () => {
     const socket = await goLive(feed);
     const live = async (ms: number) => {
       for (let passed = 0; passed < ms; passed += 10_000) {
-        await clock.advance(10_000);
+        await clock.advanceAndSettle(10_000);
         for (const standing of network.standing) standing.lifeSign();
       }
     };
@@ -301,7 +301,7 @@ describe('silence', () => {
     await live(10_000);
     expect(socket.isOver).toBe(false);
     network.last.frame('data');
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(feed.report.state).toBe('live');
     expect(network.standing).toEqual([network.last]);
   });
@@ -327,12 +327,12 @@ describe('planned reconnection', () => {
     const feed = aged();
     const [old, next] = await untilReplacement(feed);
     next.open();
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     expect(old.isClosing).toBe(false);
     next.frame('data from next');
     old.frame('data from old');
     expect(old.isClosing).toBe(false);
-    await clock.advance(OVERLAP_MS);
+    await clock.advanceAndSettle(OVERLAP_MS);
     expect(old.isClosing).toBe(true);
     expect(network.standing).toEqual([next]);
     expect(states()).toEqual(['connecting', 'live']);
@@ -343,9 +343,9 @@ describe('planned reconnection', () => {
     const [old, next] = await untilReplacement(aged());
     old.answersClose = false;
     next.open();
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     next.frame('data from next');
-    await clock.advance(OVERLAP_MS);
+    await clock.advanceAndSettle(OVERLAP_MS);
     old.frame('data too late');
     expect(frames.at(-1)).toBe('data from next');
   });
@@ -357,13 +357,13 @@ describe('planned reconnection', () => {
     await keepFed(socket, HOUR);
     const next = network.last.open();
     next.frame('data of the first message');
-    await clock.advance(1_100);
+    await clock.advanceAndSettle(1_100);
     next.frame('data of the first message');
-    await clock.advance(99);
+    await clock.advanceAndSettle(99);
     expect(socket.isClosing).toBe(false);
-    await clock.advance(1);
+    await clock.advanceAndSettle(1);
     next.frame('data of any');
-    await clock.advance(OVERLAP_MS);
+    await clock.advanceAndSettle(OVERLAP_MS);
     expect(socket.isClosing).toBe(true);
   });
 
@@ -371,9 +371,9 @@ describe('planned reconnection', () => {
     const [socket, next] = await untilReplacement(aged());
     random = () => 0.9;
     next.end({ kind: 'failed', code: 'ECONNREFUSED', detail: '' });
-    await clock.advance(899);
+    await clock.advanceAndSettle(899);
     expect(network.sockets).toHaveLength(2);
-    await clock.advance(1);
+    await clock.advanceAndSettle(1);
     expect(network.sockets).toHaveLength(3);
     socket.frame('data');
     expect(states()).toEqual(['connecting', 'live']);
@@ -404,7 +404,7 @@ describe('planned reconnection', () => {
   test('the wish of the exchange is granted at once', async () => {
     const socket = await goLive(makeFeed());
     socket.frame('shutdown');
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(network.sockets).toHaveLength(2);
     expect(socket.isClosing).toBe(false);
     socket.frame('data');
@@ -415,14 +415,14 @@ describe('planned reconnection', () => {
     const feed = makeFeed();
     const socket = await goLive(feed);
     feed.setInstruments(instruments(2).reverse());
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(network.sockets).toHaveLength(1);
     feed.setInstruments(instruments(3));
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     const next = network.last.open();
     expect(next.sent).toEqual(['subscribe KRW-C0000,KRW-C0001,KRW-C0002']);
     next.frame('data');
-    await clock.advance(OVERLAP_MS);
+    await clock.advanceAndSettle(OVERLAP_MS);
     expect(network.standing).toEqual([next]);
     expect(socket.isOver).toBe(true);
   });
@@ -431,10 +431,10 @@ describe('planned reconnection', () => {
     const feed = makeFeed();
     await goLive(feed);
     feed.setInstruments(instruments(3));
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     network.last.open();
     feed.setInstruments(instruments(4));
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(network.standing).toHaveLength(2);
     expect(network.last.open().sent).toEqual(['subscribe KRW-C0000,KRW-C0001,KRW-C0002,KRW-C0003']);
   });
@@ -446,19 +446,19 @@ describe('stopping', () => {
     'in line to dial': async feed => {
       limiter.holdFor(1e9);
       feed.start();
-      await clock.advance(2_000);
+      await clock.advanceAndSettle(2_000);
     },
     dialling: async feed => {
       feed.start();
-      await clock.advance(0);
+      await clock.advanceAndSettle(0);
     },
     'connected without data': connect,
     live: goLive,
     stale: async feed => {
       const socket = await goLive(feed);
-      await clock.advance(20_000);
+      await clock.advanceAndSettle(20_000);
       socket.lifeSign();
-      await clock.advance(10_000);
+      await clock.advanceAndSettle(10_000);
       expect(feed.report.state).toBe('stale');
     },
     down: async feed => {
@@ -466,18 +466,18 @@ describe('stopping', () => {
     },
     'with a replacement dialling': async feed => {
       (await goLive(feed)).frame('shutdown');
-      await clock.advance(0);
+      await clock.advanceAndSettle(0);
     },
     'with a replacement overlapping': async feed => {
       (await goLive(feed)).frame('shutdown');
-      await clock.advance(0);
+      await clock.advanceAndSettle(0);
       network.last.open().frame('data');
     },
     'right after a replacement took over': async feed => {
       (await goLive(feed)).frame('shutdown');
-      await clock.advance(0);
+      await clock.advanceAndSettle(0);
       network.last.open().frame('data');
-      await clock.advance(OVERLAP_MS);
+      await clock.advanceAndSettle(OVERLAP_MS);
     },
     'stopped already': async feed => {
       await goLive(feed);
@@ -496,13 +496,13 @@ describe('stopping', () => {
         isStopped = true;
       });
       for (const socket of network.standing) socket.frame('data too late');
-      await clock.advance(999);
+      await clock.advanceAndSettle(999);
       expect(isStopped).toBe(true);
       expect(network.standing).toEqual([]);
       expect(clock.pending - Number(limiter.status().heldForMs > 0)).toBe(0);
       expect(frames).toHaveLength(before);
       expect(feed.report.state).toBe('down');
-      await clock.advance(1e7);
+      await clock.advanceAndSettle(1e7);
       expect(network.standing).toEqual([]);
     });
   });
@@ -516,7 +516,7 @@ describe('stopping', () => {
     void feed.stop().then(() => {
       isStopped = true;
     });
-    await clock.advance(999);
+    await clock.advanceAndSettle(999);
     expect(isStopped).toBe(true);
   });
 

@@ -54,9 +54,9 @@ export const OPEN_LIMIT_MS = 15_000;
 /** A subscribed socket that has not delivered anything is given up after this. */
 export const FIRST_DATA_LIMIT_MS = 60_000;
 /** A wait for the turn to dial that is worth a word. */
-export const DELAY_WORTH_TELLING_MS = 1_000;
+const DELAY_WORTH_TELLING_MS = 1_000;
 /** So long we wait for the other side's goodbye, and again for the system to let go. Together less than a second. */
-export const POLITE_CLOSE_MS = 450;
+const POLITE_CLOSE_MS = 450;
 /** Sockets that were opened together are not replaced together. */
 const MAX_AGE_SPREAD = 0.05;
 

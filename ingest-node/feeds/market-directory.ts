@@ -98,7 +98,7 @@ export class MarketDirectory {
 }
 
 /** The new list, with the first sighting of the old one; what is in the old one only is delisted. By native code. */
-export function mergeListing(
+function mergeListing(
   before: ReadonlyMap<string, Instrument>,
   listed: readonly Instrument[],
 ): ReadonlyMap<string, Instrument> {

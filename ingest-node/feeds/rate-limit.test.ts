@@ -60,11 +60,11 @@ describe('connect limiter', () => {
     await settle();
     expect(order).toEqual(['a', 'b']);
     expect(limiter.status()).toEqual({ used: 2, count: 2, windowMs: 1_000, total: 2, waiting: 3, heldForMs: 0 });
-    await clock.advance(999);
+    await clock.advanceAndSettle(999);
     expect(order).toEqual(['a', 'b']);
-    await clock.advance(1);
+    await clock.advanceAndSettle(1);
     expect(order).toEqual(['a', 'b', 'c', 'd']);
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     expect(order).toEqual(['a', 'b', 'c', 'd', 'e']);
     expect(clock.pending).toBe(0);
   });
@@ -75,7 +75,7 @@ describe('connect limiter', () => {
     const order: string[] = [];
     const [, b] = ['a', 'b', 'c'].map(name => inLine(limiter, order, name));
     b?.abort();
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     expect(order).toEqual(['a', 'b left', 'c']);
     expect(limiter.status().total).toBe(2);
   });
@@ -102,13 +102,13 @@ describe('connect limiter', () => {
     const order: string[] = [];
     limiter.holdFor(5_000);
     inLine(limiter, order, 'a');
-    await clock.advance(4_000);
+    await clock.advanceAndSettle(4_000);
     limiter.holdFor(10_000);
     limiter.holdFor(1);
     expect(limiter.status().heldForMs).toBe(10_000);
-    await clock.advance(9_999);
+    await clock.advanceAndSettle(9_999);
     expect(order).toEqual([]);
-    await clock.advance(1);
+    await clock.advanceAndSettle(1);
     expect(order).toEqual(['a']);
   });
 
@@ -118,10 +118,10 @@ describe('connect limiter', () => {
     limiter.useShare(0.1);
     const order: string[] = [];
     for (const name of ['a', 'b', 'c']) inLine(limiter, order, name);
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(order).toEqual(['a']);
     limiter.useShare(1);
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(order).toEqual(['a', 'b']);
   });
 
@@ -151,14 +151,14 @@ describe('connect limiter', () => {
               () => {},
             );
           } else if (step.type === 'leave') controllers[step.who]?.abort();
-          else if (step.type === 'pass') await clock.advance(step.ms);
+          else if (step.type === 'pass') await clock.advanceAndSettle(step.ms);
           else {
             await settle();
             limiter.holdFor(step.ms);
             heldUntil = Math.max(heldUntil, clock.monotonic() + step.ms);
           }
         }
-        await clock.advance(200_000);
+        await clock.advanceAndSettle(200_000);
         expect(limiter.status().waiting).toBe(0);
         expect(granted.map(({ who }) => who)).toEqual(granted.map(({ who }) => who).toSorted((a, b) => a - b));
         granted.forEach(({ at }, index) => {

@@ -69,7 +69,7 @@ test('while the exchange wants us away, nothing is sent', async () => {
   const url = await serve(response => response.writeHead(429, { 'retry-after': '5' }).end());
   const rest = client(clock);
   expect(await rest.get(url, never())).toMatchObject({ ok: false, status: 429, pauseMs: 5_000 });
-  await clock.advance(4_000);
+  await clock.advanceAndSettle(4_000);
   expect(await rest.get(url, never())).toEqual({
     ok: false,
     reason: 'staying away for 1 s because the exchange asked for it',
@@ -77,7 +77,7 @@ test('while the exchange wants us away, nothing is sent', async () => {
     pauseMs: 1_000,
   });
   expect(requests).toBe(1);
-  await clock.advance(1_000);
+  await clock.advanceAndSettle(1_000);
   await rest.get(url, never());
   expect(requests).toBe(2);
 });
@@ -105,7 +105,7 @@ test('who does not answer within ten seconds is given up', async () => {
   const url = await serve(() => asked());
   const answer = client(clock).get(url, never());
   await isAsked;
-  await clock.advance(10_000);
+  await clock.advanceAndSettle(10_000);
   expect(await answer).toMatchObject({
     ok: false,
     reason: expect.stringMatching(/^cannot reach .*: no answer within 10 s$/),
@@ -122,7 +122,7 @@ test('who stops in the middle of the body is given up too', async () => {
   const url = await serve(response => response.write('[', () => begun()));
   const answer = client(clock).get(url, never());
   await hasBegun;
-  await clock.advance(10_000);
+  await clock.advanceAndSettle(10_000);
   expect(await answer).toMatchObject({ ok: false, reason: expect.stringContaining('no answer within 10 s') });
 });
 

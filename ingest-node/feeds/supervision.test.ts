@@ -17,14 +17,14 @@ describe('silence watch', () => {
     const told: number[] = [];
     const silence = watch(clock, told);
     silence.touch();
-    await clock.advance(700);
+    await clock.advanceAndSettle(700);
     silence.touch();
-    await clock.advance(999);
+    await clock.advanceAndSettle(999);
     expect(told).toEqual([]);
-    await clock.advance(5_000);
+    await clock.advanceAndSettle(5_000);
     expect(told).toEqual([1_000]);
     silence.touch();
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     expect(told).toEqual([1_000, 1_000]);
   });
 
@@ -43,12 +43,12 @@ describe('silence watch', () => {
     const silence = watch(clock, told);
     silence.touch();
     clock.sleep(60_000);
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(told).toEqual([]);
     silence.touch();
-    await clock.advance(999);
+    await clock.advanceAndSettle(999);
     expect(told).toEqual([]);
-    await clock.advance(1_001);
+    await clock.advanceAndSettle(1_001);
     expect(told).toHaveLength(1);
   });
 });
@@ -92,9 +92,9 @@ describe('paced sender', () => {
     send('a');
     send('b');
     send('c');
-    await clock.advance(700);
+    await clock.advanceAndSettle(700);
     send('d');
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     send('e');
     expect(sent).toEqual(['a@0', 'b@300', 'c@600', 'd@900', 'e@1700']);
   });
@@ -106,7 +106,7 @@ describe('paced sender', () => {
     for (const name of ['a', 'b']) sender.enqueue(() => sent.push(name));
     sender.stop();
     sender.enqueue(() => sent.push('c'));
-    await clock.advance(1_000);
+    await clock.advanceAndSettle(1_000);
     expect(sent).toEqual(['a']);
     expect(clock.pending).toBe(0);
   });

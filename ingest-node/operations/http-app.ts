@@ -1,17 +1,17 @@
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
-import { matchesQuery, parseStateQuery, type StateQuery, stateTag } from '../../shared/stream/state-query.ts';
+import { answerStateQuery, matchesTag, type StateKind } from '../../shared/stream/state-answer.ts';
+import { parseStateQuery } from '../../shared/stream/state-query.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
-import { PROTOCOL_VERSION } from '../../shared/wire/protocol-version.ts';
-import type { Endpoint, Mode, ServiceInfo, StreamPath } from '../../shared/wire/service-info.ts';
-import { type AccessOptions, isAllowedOrigin, refuseAccess } from './access.ts';
+import { type AccessRules, originToAllow, refuseAccess } from '../../shared/wire/access.ts';
+import { describeService, type Mode, STREAM_PATHS } from '../../shared/wire/service-info.ts';
 import { type HealthSource, infraHealth, unreadiness } from './health.ts';
 import type { InstrumentDirectory } from './instrument-directory.ts';
 
 export type HttpAppOptions = {
   readonly server: string;
   readonly log: StreamLog;
-  readonly access: AccessOptions;
+  readonly access: AccessRules;
   /** Overrides what the Host header says. */
   readonly advertisedUrl: string | null;
   readonly mode: { readonly configured: Mode; readonly active: Mode };
@@ -20,28 +20,19 @@ export type HttpAppOptions = {
   readonly sessions: () => number;
 };
 
-/** The paths a stream can be read on, best first, and why one cannot be used. */
-export const STREAM_PATHS: readonly { readonly path: StreamPath; readonly reason: string | null }[] = [
-  { path: '/ws/exchange', reason: null },
-  { path: '/ws/kafka', reason: 'Kafka is not enabled; use /ws/exchange' },
-  { path: '/ws/redis', reason: 'Redis is not enabled; use /ws/exchange' },
-];
-
 /** The node's HTTP surface. WebSocket upgrades never come here; a plain GET on their paths does. */
 export function createHttpApp(options: HttpAppOptions): Hono {
-  const { log, access, health, instruments } = options;
+  const { log, access, health, instruments, server, mode, sessions, advertisedUrl } = options;
   const app = new Hono();
 
-  app.use(
-    '*',
-    cors({ origin: origin => (isAllowedOrigin(access, origin) ? origin || '*' : null), allowMethods: ['GET'] }),
-  );
+  app.use('*', cors({ origin: origin => originToAllow(access, origin), allowMethods: ['GET'] }));
   app.use('*', async (context, next) => {
     if (context.req.path === '/livez' || context.req.path === '/readyz') return next();
     const refusal = refuseAccess(access, {
       authorization: context.req.header('authorization'),
       queryToken: context.req.query('token') ?? null,
       origin: context.req.header('origin'),
+      ownOrigin: null,
     });
     return refusal === null
       ? next()
@@ -54,29 +45,28 @@ export function createHttpApp(options: HttpAppOptions): Hono {
     return reason === null ? context.text('ready') : context.text(reason, 503);
   });
 
-  app.get('/ws/info', context => context.json(serviceInfo(options, context.req.url)));
+  app.get('/ws/info', context => {
+    const base = advertisedUrl ?? new URL(context.req.url).origin;
+    return context.json(describeService(base, { server, mode, sessions: sessions() }));
+  });
   app.get('/api/ws/infra-health', context => context.json(infraHealth(health)));
 
-  app.get('/api/snapshot', context =>
-    answerState(context, log, query => ({
-      lineage: log.lineage,
-      events: log.latest.events().filter(event => matchesQuery(event, query)),
-    })),
-  );
-  app.get('/api/tickers', context =>
-    answerState(context, log, query => ({
-      tickers: log.latest.events().filter(event => event.type === 'ticker' && matchesQuery(event, query)),
-    })),
-  );
+  for (const kind of ['snapshot', 'tickers'] as const) {
+    app.get(`/api/${kind}`, context => answerState(context, kind, log));
+  }
   app.get('/api/instruments', context => {
     const parsed = parseStateQuery(new URL(context.req.url).searchParams);
-    if (!parsed.ok) return badRequest(context, parsed.faults);
+    if (!parsed.ok) return refuse(context, 400, 'badQuery', parsed.faults.join('; '));
     const { exchanges, symbols } = parsed.query;
-    return withTag(context, `"${options.server}-${instruments.version}"`, () => ({
+    const tag = `"${server}-${instruments.version}"`;
+    context.header('ETag', tag);
+    context.header('Cache-Control', 'no-cache');
+    if (matchesTag(context.req.header('if-none-match') ?? null, tag)) return context.body(null, 304);
+    return context.json({
       instruments: instruments
         .all()
         .filter(({ exchange, symbol }) => (exchanges?.has(exchange) ?? true) && (symbols?.has(symbol) ?? true)),
-    }));
+    });
   });
 
   for (const { path, reason } of STREAM_PATHS) {
@@ -96,39 +86,16 @@ export function createHttpApp(options: HttpAppOptions): Hono {
   return app;
 }
 
-function serviceInfo({ server, advertisedUrl, mode, sessions }: HttpAppOptions, requestUrl: string): ServiceInfo {
-  const base = (advertisedUrl ?? new URL(requestUrl).origin).replace(/^http/, 'ws');
-  const endpoints: Endpoint[] = STREAM_PATHS.map(({ path, reason }) => ({
-    url: `${base}${path}`,
-    path,
-    available: reason === null,
-    reason,
-  }));
-  return {
-    service: 'exchange-service',
-    protocol: PROTOCOL_VERSION,
-    server,
-    endpoint: endpoints.find(endpoint => endpoint.available)!.url,
-    endpoints,
-    mode,
-    sessions: sessions(),
-  };
-}
-
-function answerState(context: Context, log: StreamLog, body: (query: StateQuery) => object): Response {
-  const parsed = parseStateQuery(new URL(context.req.url).searchParams);
-  if (!parsed.ok) return badRequest(context, parsed.faults);
-  const { epoch, offset } = log.position;
-  return withTag(context, stateTag(log.position), () => ({ epoch, offset, ...body(parsed.query) }));
-}
-
-function withTag(context: Context, tag: string, body: () => object): Response {
-  context.header('ETag', tag);
+function answerState(context: Context, kind: StateKind, log: StreamLog): Response {
+  const { searchParams } = new URL(context.req.url);
+  const answer = answerStateQuery(kind, log, searchParams, context.req.header('if-none-match') ?? null);
+  if ('code' in answer) return refuse(context, answer.status, answer.code, answer.message);
+  context.header('ETag', answer.tag);
   context.header('Cache-Control', 'no-cache');
-  if (context.req.header('if-none-match') === tag) return context.body(null, 304);
-  return context.json(body());
+  if (!('body' in answer)) return context.body(null, 304);
+  return context.body(answer.body, 200, { 'Content-Type': 'application/json' });
 }
 
-function badRequest(context: Context, faults: readonly string[]): Response {
-  return context.json({ error: { code: 'badQuery', message: faults.join('; ') } }, 400);
+function refuse(context: Context, status: 400 | 503, code: string, message: string): Response {
+  return context.json({ error: { code, message } }, status);
 }

@@ -8,6 +8,8 @@ export type HttpServerOptions = {
   readonly port: number;
   readonly fetch: (request: Request) => Response | Promise<Response>;
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** An upgrade that threw: a fault of ours, for the log. */
+  readonly onFault: (error: unknown) => void;
 };
 
 /** The one listening port of the node: plain requests go to the app, upgrades to the stream server. */
@@ -21,7 +23,13 @@ export class HttpServer {
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       // A client that resets before it is greeted must not end the process.
       socket.on('error', () => {});
-      options.upgrade(request, socket, head);
+      try {
+        options.upgrade(request, socket, head);
+      } catch (error) {
+        // One request must not end the process, whatever it was that could not cope with it.
+        options.onFault(error);
+        socket.destroy();
+      }
     });
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { candle, feed, ticker, trade } from '../model/testing/market-events.ts';
 import { EventQueue, type StreamItem } from './event-queue.ts';
-import { candle, feed, ticker, trade } from './testing/events.ts';
 
 /** What can be read without waiting, in short. */
 async function drain(queue: EventQueue): Promise<string[]> {
@@ -31,14 +31,14 @@ const BTC = 'BTC/KRW';
 describe('the queue of a loop', () => {
   it('[CNF1] replaces queued state by newer state at its newer place and keeps every trade', async () => {
     const queue = new EventQueue();
-    queue.push(ticker('upbit', BTC, '1'));
-    queue.push(trade('upbit', BTC, '10'));
-    queue.push(ticker('upbit', 'ETH/KRW', '5'));
-    queue.push(ticker('upbit', BTC, '2'));
-    queue.push(trade('upbit', BTC, '11'));
-    queue.push(candle('upbit', BTC, '3'));
-    queue.push(candle('upbit', BTC, '4'));
-    queue.push(candle('upbit', BTC, '4', { closed: true }));
+    queue.push(ticker(BTC, { last: '1' }));
+    queue.push(trade(BTC, { id: '10' }));
+    queue.push(ticker('ETH/KRW', { last: '5' }));
+    queue.push(ticker(BTC, { last: '2' }));
+    queue.push(trade(BTC, { id: '11' }));
+    queue.push(candle(BTC, { close: '3' }));
+    queue.push(candle(BTC, { close: '4' }));
+    queue.push(candle(BTC, { close: '4', closed: true }));
     expect(await drain(queue)).toEqual([
       'trade 10',
       'ticker ETH/KRW 5',
@@ -53,19 +53,19 @@ describe('the queue of a loop', () => {
     const queue = new EventQueue();
     for (const id of ['1', '2', '3']) {
       const waiting = queue.next();
-      queue.push(trade('upbit', BTC, id));
+      queue.push(trade(BTC, { id }));
       expect(short((await waiting).value)).toBe(`trade ${id}`);
-      queue.push(ticker('upbit', BTC, id));
+      queue.push(ticker(BTC, { last: id }));
       expect(await drain(queue)).toEqual([`ticker ${BTC} ${id}`]);
     }
   });
 
   it('says how much was lost when the bound is exceeded, and never grows beyond it', async () => {
     const queue = new EventQueue(100);
-    queue.push(feed('upbit', 'upbit-0', 'stale'));
+    queue.push(feed('upbit-0', 'stale'));
     for (let id = 1; id <= 1_000; id++) {
-      queue.push(ticker('upbit', BTC, String(id)));
-      queue.push(trade('upbit', BTC, String(id)));
+      queue.push(ticker(BTC, { last: String(id) }));
+      queue.push(trade(BTC, { id: String(id) }));
       expect(queue.size).toBeLessThanOrEqual(102);
     }
     const read = await drain(queue);
@@ -82,17 +82,17 @@ describe('the queue of a loop', () => {
   it('keeps the notice of a lost history through an overflow', async () => {
     const queue = new EventQueue(3);
     queue.push({ type: 'lost', cause: 'history', events: null });
-    for (const id of ['1', '2', '3']) queue.push(trade('upbit', BTC, id));
+    for (const id of ['1', '2', '3']) queue.push(trade(BTC, { id }));
     expect(await drain(queue)).toEqual(['lost history null', 'lost tooSlow 3']);
   });
 
   it('leaves out what is no longer wanted', async () => {
     const queue = new EventQueue(2);
-    queue.push(trade('upbit', BTC, '1'));
-    queue.push(trade('bithumb', BTC, '2'));
-    queue.push(ticker('bithumb', BTC, '3'));
+    queue.push(trade(BTC, { id: '1' }));
+    queue.push(trade(BTC, { exchange: 'bithumb', id: '2' }));
+    queue.push(ticker(BTC, { exchange: 'bithumb', last: '3' }));
     queue.keepOnly(event => event.exchange === 'upbit');
-    queue.push(trade('upbit', BTC, '4'));
+    queue.push(trade(BTC, { id: '4' }));
     expect(await drain(queue)).toEqual(['trade 1', 'trade 4']);
   });
 
@@ -104,13 +104,13 @@ describe('the queue of a loop', () => {
       { done: true, value: undefined },
       { done: true, value: undefined },
     ]);
-    queue.push(trade('upbit', BTC, '1'));
+    queue.push(trade(BTC, { id: '1' }));
     expect(await queue.next()).toEqual({ done: true, value: undefined });
   });
 
   it('lets a reader have what came before a failure, then the failure once', async () => {
     const queue = new EventQueue();
-    queue.push(trade('upbit', BTC, '1'));
+    queue.push(trade(BTC, { id: '1' }));
     queue.fail(new Error('refused'));
     expect(short((await queue.next()).value)).toBe('trade 1');
     await expect(queue.next()).rejects.toThrow('refused');

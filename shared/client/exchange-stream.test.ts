@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MarketEvent } from '../model/market-event.ts';
+import { candle, feed, orderBook, quote, ticker, trade } from '../model/testing/market-events.ts';
 import { ExchangeStream, type ExchangeStreamOptions } from './exchange-stream.ts';
 import { inState, next } from './testing/awaiting.ts';
-import { candle, feed, orderBook, quote, ticker, trade } from './testing/events.ts';
 import { printedRandom } from './testing/random.ts';
 import { StreamService } from './testing/stream-service.ts';
 
@@ -35,7 +35,7 @@ function tradeIds(stream: ExchangeStream): string[] {
 
 describe('the promised snippet', () => {
   it('works as written with nothing but fetch and WebSocket', async () => {
-    service.publish(ticker('upbit', BTC, '137421000'));
+    service.publish(ticker(BTC, { last: '137421000' }));
     const base = service.baseUrl;
     const info = await fetch(`${base}/ws/info`).then(r => r.json() as Promise<{ endpoint?: string }>);
     const ws = new WebSocket(info.endpoint ?? `${base.replace('http', 'ws')}/ws/exchange`);
@@ -128,14 +128,14 @@ describe('staying connected', () => {
     const stream = open();
     const ids = tradeIds(stream);
     await inState(stream, 'live');
-    service.publish(trade('upbit', BTC, '1'), trade('upbit', BTC, '2'));
+    service.publish(trade(BTC, { id: '1' }), trade(BTC, { id: '2' }));
     await next(stream, 'batch');
     service.cut();
-    service.publish(trade('upbit', BTC, '3'));
-    service.publish(trade('upbit', BTC, '4'));
+    service.publish(trade(BTC, { id: '3' }));
+    service.publish(trade(BTC, { id: '4' }));
     await next(stream, 'trade', event => event.id === '4');
     await inState(stream, 'live');
-    service.publish(trade('upbit', BTC, '5'));
+    service.publish(trade(BTC, { id: '5' }));
     await next(stream, 'trade', event => event.id === '5');
     expect(ids).toEqual(['1', '2', '3', '4', '5']);
     expect(service.sessions.at(-1)?.query).toBe('?epoch=1000&offset=2');
@@ -147,19 +147,19 @@ describe('staying connected', () => {
     const stream = open();
     const ids = tradeIds(stream);
     await inState(stream, 'live');
-    service.publish(trade('upbit', BTC, '1'));
+    service.publish(trade(BTC, { id: '1' }));
     await next(stream, 'trade');
     service.info = service.usualInfo(['/ws/redis']);
     service.refused.add('/ws/exchange');
     service.cut();
-    service.publish(trade('upbit', BTC, '2'));
+    service.publish(trade(BTC, { id: '2' }));
     await next(stream, 'trade', event => event.id === '2');
     expect(ids).toEqual(['1', '2']);
     expect(service.sessions.at(-1)).toMatchObject({ path: '/ws/redis', query: '?epoch=1000&offset=1' });
   });
 
   it('[GAP1] reports what history could not give back, and goes on', async () => {
-    service.publish(ticker('upbit', BTC, '1'));
+    service.publish(ticker(BTC, { last: '1' }));
     const stream = open();
     const snapshots: string[] = [];
     stream.on('snapshot', snapshot => snapshots.push(snapshot.reason));
@@ -167,7 +167,7 @@ describe('staying connected', () => {
     const items = stream[Symbol.asyncIterator]();
     const lost = next(stream, 'lost');
     service.cut();
-    service.publish(trade('upbit', BTC, '1'), ticker('upbit', BTC, '2'));
+    service.publish(trade(BTC, { id: '1' }), ticker(BTC, { last: '2' }));
     service.forget();
     expect(await lost).toEqual({ type: 'lost', cause: 'history', events: null });
     expect(snapshots).toEqual(['initial', 'lost']);
@@ -211,7 +211,7 @@ describe('staying connected', () => {
     const stream = open();
     await inState(stream, 'live');
     expect(stream.lag).toEqual({ sinceReceivedMs: null, sinceExchangeMs: null });
-    service.publish(trade('upbit', BTC, '1', { receivedTime: Date.now() - 1_000, exchangeTime: Date.now() - 2_000 }));
+    service.publish(trade(BTC, { id: '1', receivedTime: Date.now() - 1_000, exchangeTime: Date.now() - 2_000 }));
     await next(stream, 'trade');
     expect(stream.lag.sinceReceivedMs).toBeGreaterThanOrEqual(999);
     expect(stream.lag.sinceExchangeMs).toBeGreaterThanOrEqual(1_999);
@@ -220,7 +220,7 @@ describe('staying connected', () => {
   it('[CUT1] asks for the cut it was given', async () => {
     const stream = open({ cut: 'lite' });
     await inState(stream, 'live');
-    service.publish(orderBook('upbit', BTC, '99', '101'), trade('upbit', BTC, '1'));
+    service.publish(orderBook(BTC, { bids: [['99', '1']], asks: [['101', '1']] }), trade(BTC, { id: '1' }));
     await next(stream, 'trade');
     expect(stream.latest.orderBooks()).toEqual([]);
     expect(stream.position?.offset).toBe(2);
@@ -230,12 +230,12 @@ describe('staying connected', () => {
 describe('the filter', () => {
   beforeEach(() => {
     service.publish(
-      feed('upbit', 'upbit-0', 'live'),
-      ticker('upbit', BTC, '137421000'),
-      ticker('bithumb', BTC, '137430000'),
-      quote('upbit', BTC, '1', '2'),
-      orderBook('upbit', BTC, '1', '2'),
-      candle('upbit', BTC, '3'),
+      feed('upbit-0', 'live'),
+      ticker(BTC, { last: '137421000' }),
+      ticker(BTC, { exchange: 'bithumb', last: '137430000' }),
+      quote(BTC, { bid: '1', ask: '2' }),
+      orderBook(BTC, { bids: [['1', '1']], asks: [['2', '1']] }),
+      candle(BTC, { close: '3' }),
     );
   });
 
@@ -247,7 +247,7 @@ describe('the filter', () => {
     expect(stream.latest.ticker('upbit', BTC)).toBeNull();
     expect(stream.latest.feeds()).toEqual([]);
     const batch = next(stream, 'batch');
-    service.publish(trade('upbit', BTC, '1'), trade('bithumb', BTC, '2'));
+    service.publish(trade(BTC, { id: '1' }), trade(BTC, { exchange: 'bithumb', id: '2' }));
     expect((await batch).events).toHaveLength(1);
     expect(ids).toEqual(['2']);
   });
@@ -285,7 +285,7 @@ describe('the filter', () => {
     stream.on('trade', () => stream.setFilter({ exchanges: ['binance'] }));
     await inState(stream, 'live');
     const batch = next(stream, 'batch');
-    service.publish(trade('upbit', BTC, '1'), trade('upbit', BTC, '2'));
+    service.publish(trade(BTC, { id: '1' }), trade(BTC, { id: '2' }));
     await batch;
     expect(ids).toEqual(['1']);
   });
@@ -298,7 +298,7 @@ describe('for await', () => {
     const items = stream[Symbol.asyncIterator]();
     const count = 500;
     for (let id = 1; id <= count; id++)
-      service.publish(ticker('upbit', BTC, String(id)), trade('upbit', BTC, String(id)));
+      service.publish(ticker(BTC, { last: String(id) }), trade(BTC, { id: String(id) }));
     await next(stream, 'batch', batch => batch.position.offset === 2 * count);
 
     const trades: string[] = [];
@@ -317,7 +317,7 @@ describe('for await', () => {
     const stream = open({ maxQueued: 10 });
     await inState(stream, 'live');
     const items = stream[Symbol.asyncIterator]();
-    service.publish(...Array.from({ length: 15 }, (_, index) => trade('upbit', BTC, String(index + 1))));
+    service.publish(...Array.from({ length: 15 }, (_, index) => trade(BTC, { id: String(index + 1) })));
     await next(stream, 'batch');
     expect((await items.next()).value).toEqual({ type: 'lost', cause: 'tooSlow', events: 11 });
     expect((await items.next()).value).toMatchObject({ type: 'trade', id: '12' });
@@ -325,7 +325,7 @@ describe('for await', () => {
   });
 
   it('begins with latest state however late it begins', async () => {
-    service.publish(ticker('upbit', BTC, '1'));
+    service.publish(ticker(BTC, { last: '1' }));
     const stream = open();
     await inState(stream, 'live');
     expect((await stream[Symbol.asyncIterator]().next()).value).toMatchObject({ type: 'ticker', last: '1' });
@@ -379,7 +379,7 @@ describe('a listener that throws', () => {
     stream.on('trade', event => ids.push(event.id));
     stream.on('error', fault => faults.push(fault));
     await inState(stream, 'live');
-    service.publish(trade('upbit', BTC, '1'), trade('upbit', BTC, '2'));
+    service.publish(trade(BTC, { id: '1' }), trade(BTC, { id: '2' }));
     await next(stream, 'batch');
     expect(ids).toEqual(['1', '2']);
     expect(faults).toMatchObject([
@@ -396,7 +396,7 @@ describe('a listener that throws', () => {
       throw new Error('a fault of the page');
     });
     await inState(stream, 'live');
-    service.publish(trade('upbit', BTC, '1'));
+    service.publish(trade(BTC, { id: '1' }));
     await next(stream, 'batch');
     expect(shown).toHaveBeenCalledOnce();
     shown.mockRestore();
@@ -407,10 +407,10 @@ describe('a listener that throws', () => {
     const ids: string[] = [];
     const off = stream.on('trade', event => ids.push(event.id));
     await inState(stream, 'live');
-    service.publish(trade('upbit', BTC, '1'));
+    service.publish(trade(BTC, { id: '1' }));
     await next(stream, 'batch');
     off();
-    service.publish(trade('upbit', BTC, '2'));
+    service.publish(trade(BTC, { id: '2' }));
     await next(stream, 'batch');
     expect(ids).toEqual(['1']);
   });

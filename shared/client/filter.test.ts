@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { feed, ticker, trade } from '../model/testing/market-events.ts';
 import { compileFilter, type Filter } from './filter.ts';
-import { feed, ticker, trade } from './testing/events.ts';
 
-const BTC = ticker('upbit', 'BTC/KRW', '1');
-const ETH = trade('binance', 'ETH/USDT', '7');
-const FEED = feed('upbit', 'upbit-0', 'live');
+const BTC = ticker('BTC/KRW', { last: '1' });
+const ETH = trade('ETH/USDT', { exchange: 'binance', id: '7' });
+const FEED = feed('upbit-0', 'live');
 
 function passing(filter: Filter): string[] {
   return [BTC, ETH, FEED].filter(compileFilter(filter)).map(event => event.type);

@@ -1,19 +1,25 @@
 import { expect, test } from 'vitest';
 import type { MarketEvent } from '../model/market-event.ts';
+import { candle, feed, gap, orderBook, quote, ticker, trade } from '../model/testing/market-events.ts';
 import { conflate } from './conflate.ts';
-import { candle, feed, gap, orderBook, quote, ticker, trade } from './testing/market-events.ts';
 
 test('[CNF1] of several values of one key only the last is kept, in its own place', () => {
-  const events = [ticker('A/KRW', '1'), trade(), ticker('B/KRW', '1'), ticker('A/KRW', '2'), trade()];
+  const events = [
+    ticker('A/KRW', { last: '1' }),
+    trade(),
+    ticker('B/KRW', { last: '1' }),
+    ticker('A/KRW', { last: '2' }),
+    trade(),
+  ];
   expect(conflate(events)).toEqual([events[1], events[2], events[3], events[4]]);
 });
 
 test('[CNF1] trades, closed candles, gaps and feed states are never left out', () => {
   const events: MarketEvent[] = [
-    trade('A/KRW', '1'),
-    trade('A/KRW', '1'),
-    candle('A/KRW', 60_000, true),
-    candle('A/KRW', 60_000, true),
+    trade('A/KRW', { id: '1' }),
+    trade('A/KRW', { id: '1' }),
+    candle('A/KRW', { openTime: 60_000, closed: true }),
+    candle('A/KRW', { openTime: 60_000, closed: true }),
     gap('A/KRW'),
     gap('A/KRW'),
     feed('upbit-0', 'down'),
@@ -27,8 +33,8 @@ test('[CNF1] type, exchange, symbol and a candle’s minute are each part of the
     ticker('A/KRW'),
     quote('A/KRW'),
     orderBook('A/KRW'),
-    candle('A/KRW', 60_000),
-    candle('A/KRW', 120_000),
+    candle('A/KRW', { openTime: 60_000 }),
+    candle('A/KRW', { openTime: 120_000 }),
     { ...ticker('A/KRW'), exchange: 'bithumb' },
     ticker('B/KRW'),
   ];
@@ -36,7 +42,11 @@ test('[CNF1] type, exchange, symbol and a candle’s minute are each part of the
 });
 
 test('[CNF1] an open candle is replaced by a later one of its minute, and stays beside the closed one', () => {
-  const [early, late, closed] = [candle('A/KRW', 60_000), candle('A/KRW', 60_000), candle('A/KRW', 60_000, true)];
+  const [early, late, closed] = [
+    candle('A/KRW', { openTime: 60_000 }),
+    candle('A/KRW', { openTime: 60_000 }),
+    candle('A/KRW', { openTime: 60_000, closed: true }),
+  ];
   expect(conflate([early, late, closed])).toEqual([late, closed]);
 });
 

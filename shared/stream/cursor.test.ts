@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { MarketEvent } from '../model/market-event.ts';
+import { orderBook, ticker, trade } from '../model/testing/market-events.ts';
 import { decodeMessage } from '../wire/json-codec.ts';
 import { type Cut, MAX_PART_BYTES, type ServerMessage } from '../wire/messages.ts';
 import type { Position } from '../wire/position.ts';
 import { StreamCursor } from './cursor.ts';
 import { StreamLog } from './stream-log.ts';
-import { orderBook, ticker, trade } from './testing/market-events.ts';
 import { Publisher } from './testing/publisher.ts';
 
 function leading(log = new StreamLog()): Publisher {
@@ -97,7 +97,7 @@ describe('a reader that lags', () => {
   test('[CNF1] gets everything it lacks in one merged batch: every trade, the last of each key', () => {
     const leader = leading();
     const cursor = cursorAt(leader, { epoch: 5, offset: 0 });
-    for (let index = 0; index < 10; index++) leader.seal(ticker('A/KRW', String(index)), trade());
+    for (let index = 0; index < 10; index++) leader.seal(ticker('A/KRW', { last: String(index) }), trade());
     expect(cursor.lagBytes).toBe(leader.log.ring.bytes);
     const [merged, ...more] = takeAll(cursor);
     expect(more).toEqual([]);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { MarketEvent } from '../model/market-event.ts';
+import { candle, feed, gap, orderBook, quote, ticker, trade } from '../model/testing/market-events.ts';
 import { LatestState } from './latest-state.ts';
-import { candle, feed, gap, orderBook, quote, ticker, trade } from './testing/market-events.ts';
 
 function stateOf(...events: readonly MarketEvent[]): LatestState {
   const state = new LatestState();
@@ -11,13 +11,13 @@ function stateOf(...events: readonly MarketEvent[]): LatestState {
 
 test('[SNP1] the newest ticker, quote, order book and candle of an instrument and the state of a feed', () => {
   const [last, best, book, minute, link] = [
-    ticker('A/KRW', '2'),
+    ticker('A/KRW', { last: '2' }),
     quote(),
     orderBook(),
     candle(),
     feed('upbit-0', 'live'),
   ];
-  const state = stateOf(ticker('A/KRW', '1'), last, best, book, minute, feed('upbit-0', 'down'), link);
+  const state = stateOf(ticker('A/KRW', { last: '1' }), last, best, book, minute, feed('upbit-0', 'down'), link);
   expect(state.events()).toEqual([last, best, book, minute, link]);
 });
 
@@ -31,7 +31,7 @@ test('[SNP1] feeds of two exchanges may have the same key', () => {
 });
 
 test('[SNP1] a minute that is closed after the next one has opened does not come back', () => {
-  const [open, closed] = [candle('A/KRW', 120_000), candle('A/KRW', 60_000, true)];
+  const [open, closed] = [candle('A/KRW', { openTime: 120_000 }), candle('A/KRW', { openTime: 60_000, closed: true })];
   expect(stateOf(open, closed).events()).toEqual([open]);
 });
 

@@ -1,6 +1,6 @@
+import { ManualClock } from '../base/testing/manual-clock.ts';
 import { type StreamHarness, streamSuite } from './stream.suite.ts';
 import { StreamLog } from './stream-log.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 import { MemorySource } from './testing/memory-source.ts';
 import { Publisher } from './testing/publisher.ts';
 

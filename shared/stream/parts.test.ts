@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { MarketEvent } from '../model/market-event.ts';
+import { deepOrderBook, trade } from '../model/testing/market-events.ts';
 import { MAX_PART_BYTES } from '../wire/messages.ts';
 import { type Assembly, assemble, encodeParts, isComplete, withEvents } from './parts.ts';
-import { orderBook, trade } from './testing/market-events.ts';
 
 type Message = { readonly events: readonly MarketEvent[] };
 
@@ -11,7 +11,7 @@ function assembled(...given: readonly (readonly [key: string, part: number, part
   const whole: string[] = [];
   let assembly: Assembly<Message> | null = null;
   for (const [key, part, parts] of given) {
-    assembly = assemble(assembly, { events: [trade('A/KRW', `${part}`)] }, key, part, parts);
+    assembly = assemble(assembly, { events: [trade('A/KRW', { id: `${part}` })] }, key, part, parts);
     if (!isComplete(assembly)) continue;
     whole.push(`${key}:${assembly.events.map(event => (event.type === 'trade' ? event.id : '')).join('')}`);
     assembly = null;
@@ -20,7 +20,7 @@ function assembled(...given: readonly (readonly [key: string, part: number, part
 }
 
 test('[SNP1] events are split over parts that stay within the bound, in order and complete', () => {
-  const events = Array.from({ length: 2_000 }, (_, index) => orderBook(`C${index}/KRW`, 15));
+  const events = Array.from({ length: 2_000 }, (_, index) => deepOrderBook(`C${index}/KRW`, 15));
   const parts = encodeParts(events);
   expect(parts.length).toBeGreaterThan(5);
   for (const part of parts) expect(withEvents({ type: 'snapshot' }, part).length).toBeLessThanOrEqual(MAX_PART_BYTES);
@@ -28,8 +28,8 @@ test('[SNP1] events are split over parts that stay within the bound, in order an
 });
 
 test('[SNP1] an event larger than a part gets one of its own', () => {
-  const large = orderBook('B/KRW', 10_000);
-  const parts = encodeParts([trade('A/KRW', '1'), large, trade('C/KRW', '2')]);
+  const large = deepOrderBook('B/KRW', 10_000);
+  const parts = encodeParts([trade('A/KRW', { id: '1' }), large, trade('C/KRW', { id: '2' })]);
   expect(parts.map(part => JSON.parse(`[${part}]`).length)).toEqual([1, 1, 1]);
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { trade } from '../model/testing/market-events.ts';
 import { SEEKING_DEAD_AFTER_MS } from '../wire/messages.ts';
 import { ResilientSource } from './resilient-source.ts';
-import { trade } from './testing/market-events.ts';
 import { ResilientFixture } from './testing/resilient-fixture.ts';
 
 const START = { epoch: 5, offset: 10 };

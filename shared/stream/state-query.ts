@@ -1,7 +1,6 @@
-/** The question that `/api/snapshot` and `/api/tickers` answer, the same on a node and at the edge. */
+/** The question that `/api/snapshot` and `/api/tickers` answer; `/api/instruments` reads it too. */
 import { EXCHANGES, type ExchangeName, isExchangeName } from '../model/exchange.ts';
 import { EVENT_TYPES, type EventType, type MarketEvent } from '../model/market-event.ts';
-import type { Position } from '../wire/position.ts';
 
 /** `null` means all. */
 export type StateQuery = {
@@ -48,11 +47,6 @@ export function matchesQuery(event: MarketEvent, { exchanges, symbols, types }: 
     (types === null || types.has(event.type)) &&
     (symbols === null || (event.symbol !== null && symbols.has(event.symbol)))
   );
-}
-
-/** The state changes with the position only, so the position names it. */
-export function stateTag({ epoch, offset }: Position): string {
-  return `"${epoch}-${offset}"`;
 }
 
 function list(params: URLSearchParams, name: string): Set<string> | null {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { orderBook, ticker, trade } from '../model/testing/market-events.ts';
 import { decodeMessage } from '../wire/json-codec.ts';
 import type { Batch, ServerMessage } from '../wire/messages.ts';
 import { StreamLog } from './stream-log.ts';
-import { orderBook, ticker, trade } from './testing/market-events.ts';
 import { Publisher } from './testing/publisher.ts';
 
 function decoded(text: string): ServerMessage {
@@ -141,13 +141,13 @@ describe('encoding', () => {
   test('[SNP1] a snapshot is encoded once at a position, and anew at the next', () => {
     const leader = new Publisher();
     leader.beginEpoch(5);
-    leader.seal(ticker('A/KRW', '1'));
+    leader.seal(ticker('A/KRW', { last: '1' }));
     const before = leader.log.snapshotMessages('full', 'initial');
     expect(leader.log.snapshotMessages('full', 'initial')).toBe(before);
     expect(before.map(decoded)).toMatchObject([
       { offset: 1, part: 1, parts: 1, recovered: true, events: [{ last: '1' }] },
     ]);
-    leader.seal(ticker('A/KRW', '2'));
+    leader.seal(ticker('A/KRW', { last: '2' }));
     expect(leader.log.snapshotMessages('full', 'lost').map(decoded)).toMatchObject([
       { offset: 2, reason: 'lost', recovered: false, events: [{ last: '2' }] },
     ]);

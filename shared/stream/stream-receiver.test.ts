@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { MarketEvent } from '../model/market-event.ts';
+import { trade } from '../model/testing/market-events.ts';
 import { heartbeatAt } from '../wire/json-codec.ts';
 import type { Batch, Hello, Snapshot } from '../wire/messages.ts';
 import type { Lineage } from '../wire/position.ts';
 import { type Received, StreamReceiver } from './stream-receiver.ts';
-import { trade } from './testing/market-events.ts';
 
 const ENDED_AT_10: Lineage = [{ epoch: 5, end: 10 }];
 

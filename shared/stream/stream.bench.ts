@@ -3,9 +3,9 @@
  * a thousand that come back at once. Run by hand: `npx node --expose-gc shared/stream/stream.bench.ts`.
  */
 import type { MarketEvent } from '../model/market-event.ts';
+import { deepOrderBook, quote, ticker, trade } from '../model/testing/market-events.ts';
 import { StreamCursor } from './cursor.ts';
 import { StreamLog } from './stream-log.ts';
-import { orderBook, quote, ticker, trade } from './testing/market-events.ts';
 import { Publisher } from './testing/publisher.ts';
 
 const EVENTS_PER_BATCH = 100;
@@ -17,7 +17,7 @@ const CURSORS = 1_000;
 function batchOf(number: number): MarketEvent[] {
   const events = Array.from({ length: EVENTS_PER_BATCH }, (_, index) => {
     const symbol = `C${(number * 31 + index * 7) % 600}/KRW`;
-    if (index % 10 === 0) return orderBook(symbol, 15);
+    if (index % 10 === 0) return deepOrderBook(symbol, 15);
     return index % 3 === 0 ? trade(symbol) : index % 3 === 1 ? quote(symbol) : ticker(symbol);
   });
   return JSON.parse(JSON.stringify(events));

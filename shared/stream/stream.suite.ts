@@ -5,12 +5,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Clock } from '../base/clock.ts';
 import type { MarketEvent } from '../model/market-event.ts';
+import { candle, deepOrderBook, feed, gap, orderBook, quote, ticker, trade } from '../model/testing/market-events.ts';
 import { type Batch, HOP_DEAD_AFTER_MS } from '../wire/messages.ts';
 import type { Position } from '../wire/position.ts';
 import { LatestState } from './latest-state.ts';
 import type { StreamSource } from './source.ts';
 import { StreamReceiver } from './stream-receiver.ts';
-import { candle, feed, gap, orderBook, quote, ticker, trade } from './testing/market-events.ts';
 import type { Publisher } from './testing/publisher.ts';
 import { Consumer, connect, expectConflated } from './testing/suite-consumers.ts';
 
@@ -107,12 +107,12 @@ export function streamSuite(
     describe('beginning', () => {
       test('[SNP1] a new consumer gets the latest state, then every batch after it', async () => {
         publisher.beginEpoch(EPOCH);
-        publisher.seal(ticker('A/KRW', '1'), trade(), quote(), orderBook(), candle());
-        publisher.seal(ticker('A/KRW', '2'), feed(), gap(), trade());
+        publisher.seal(ticker('A/KRW', { last: '1' }), trade(), quote(), orderBook(), candle());
+        publisher.seal(ticker('A/KRW', { last: '2' }), feed(), gap(), trade());
         const reader = open(null);
         await harness.until(() => reader.snapshots.length > 0);
         const at = reader.snapshots[0]!.position;
-        publisher.seal(trade(), ticker('A/KRW', '3'));
+        publisher.seal(trade(), ticker('A/KRW', { last: '3' }));
         await harness.until(() => isAtHead(reader.position));
         expect(reader.snapshots).toMatchObject([
           { reason: 'initial', recovered: true, position: { epoch: EPOCH, offset: 9 } },
@@ -125,10 +125,11 @@ export function streamSuite(
       test('[SNP1] a snapshot larger than a message travels in parts, at a batch boundary, while the stream goes on', async () => {
         publisher.beginEpoch(EPOCH);
         for (let index = 0; index < 1_200; index += 100) {
-          publisher.seal(...Array.from({ length: 100 }, (_, more) => orderBook(`C${index + more}/KRW`, 15)));
+          publisher.seal(...Array.from({ length: 100 }, (_, more) => deepOrderBook(`C${index + more}/KRW`, 15)));
         }
         const reader = open(null);
-        for (let index = 0; index < 20; index++) publisher.seal(orderBook(`C${index}/KRW`, 15, 'later'), trade());
+        for (let index = 0; index < 20; index++)
+          publisher.seal(deepOrderBook(`C${index}/KRW`, 15, { sequence: 'later' }), trade());
         await harness.until(() => isAtHead(reader.position));
         const [snapshot, ...more] = reader.snapshots;
         expect(more).toEqual([]);
@@ -212,7 +213,7 @@ export function streamSuite(
         await harness.until(() => reader.messages.length > 0);
         harness.stall?.(true);
         for (let index = 0; index < 60; index++)
-          publisher.seal(ticker('A/KRW', `${index}`), trade(), candle(), orderBook());
+          publisher.seal(ticker('A/KRW', { last: `${index}` }), trade(), candle(), orderBook());
         harness.stall?.(false);
         await harness.until(() => isAtHead(reader.position));
         expectConflated(reader.batches, publisher.published);
@@ -365,11 +366,11 @@ export function streamSuite(
 
       test('[GAP1] what history has forgotten is declared by exactly one snapshot, then the stream goes on', async () => {
         publisher.beginEpoch(EPOCH);
-        publisher.seal(ticker('A/KRW', '1'), trade());
+        publisher.seal(ticker('A/KRW', { last: '1' }), trade());
         const consumer = follow({ epoch: EPOCH, offset: 0 });
         await harness.until(() => isAtHead(consumer.position));
         harness.cut();
-        publisher.seal(ticker('A/KRW', '2'), trade());
+        publisher.seal(ticker('A/KRW', { last: '2' }), trade());
         harness.forget();
         await harness.until(() => isAtHead(consumer.position));
         publisher.seal(trade());

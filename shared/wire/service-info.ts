@@ -1,4 +1,5 @@
 import type { EpochMillis } from '../model/time.ts';
+import { PROTOCOL_VERSION } from './protocol-version.ts';
 
 /** Which infrastructure carries the stream. */
 export type Mode = 'kafka+redis' | 'kafka' | 'redis' | 'websocket';
@@ -28,6 +29,32 @@ export type ServiceInfo = {
   readonly sessions: number;
 };
 
+/** The paths a stream can be read on, best first, and why one cannot be used. */
+export const STREAM_PATHS: readonly { readonly path: StreamPath; readonly reason: string | null }[] = [
+  { path: '/ws/exchange', reason: null },
+  { path: '/ws/redis', reason: 'Redis is not enabled; use /ws/exchange' },
+  { path: '/ws/kafka', reason: 'Kafka is not enabled; use /ws/exchange' },
+];
+
+/** The answer of a server that is reached at `base`, such as `https://prices.example`: `wss` behind `https`. */
+export function describeService(base: string, facts: Pick<ServiceInfo, 'server' | 'mode' | 'sessions'>): ServiceInfo {
+  const endpoints: Endpoint[] = STREAM_PATHS.map(({ path, reason }) => ({
+    url: `${base.replace(/^http/, 'ws')}${path}`,
+    path,
+    available: reason === null,
+    reason,
+  }));
+  return {
+    service: 'exchange-service',
+    protocol: PROTOCOL_VERSION,
+    server: facts.server,
+    endpoint: endpoints.find(({ available }) => available)!.url,
+    endpoints,
+    mode: facts.mode,
+    sessions: facts.sessions,
+  };
+}
+
 export type ComponentState = 'up' | 'down' | 'degraded' | 'disabled';
 
 export type ComponentHealth = {
@@ -46,7 +73,8 @@ export type FeedHealth = {
   readonly state: string;
   readonly since: EpochMillis;
   readonly reason: string | null;
-  readonly instruments: number;
+  /** How many it carries; `null` where that is not known, because the stream does not say. */
+  readonly instruments: number | null;
 };
 
 /** `GET /api/ws/infra-health`. */

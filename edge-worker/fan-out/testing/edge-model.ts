@@ -1,3 +1,4 @@
+import { ManualClock } from '../../../shared/base/testing/manual-clock.ts';
 import type { MarketEvent } from '../../../shared/model/market-event.ts';
 import { StreamCursor } from '../../../shared/stream/cursor.ts';
 import { LatestState } from '../../../shared/stream/latest-state.ts';
@@ -14,7 +15,7 @@ import type { RelaySocket } from '../hub-links.ts';
 import { type DownFrame, decodeDown } from '../relay-frame.ts';
 import type { SessionNote, SessionSocket } from '../session.ts';
 import { ShardCore } from '../shard-core.ts';
-import { HandClock } from './hand-clock.ts';
+import { mortalClock } from './mortal-clock.ts';
 
 /** An ingest node in memory. What it sends arrives at once. */
 export class ModelNode implements StreamSource {
@@ -141,7 +142,7 @@ export class ModelBrowser {
   }
 }
 
-export class ModelSocket implements SessionSocket {
+class ModelSocket implements SessionSocket {
   note: SessionNote | null = null;
   backlog: number | null = null;
   isOpen = true;
@@ -202,7 +203,7 @@ class ModelRelay {
 
 /** A node, a hub, one shard and browsers, with a hand-moved clock and messages that are delivered one by one. */
 export class EdgeModel {
-  readonly clock = new HandClock();
+  readonly clock = new ManualClock();
   readonly node: ModelNode;
   readonly browsers: ModelBrowser[] = [];
   readonly waitingToReturn = new Set<ModelBrowser>();
@@ -213,8 +214,8 @@ export class EdgeModel {
   pokes = 0;
   dials = 0;
   #relay: ModelRelay | null = null;
-  #hubClock = this.clock.mortal();
-  #shardClock = this.clock.mortal();
+  #hubClock = mortalClock(this.clock);
+  #shardClock = mortalClock(this.clock);
   #toDial = false;
   #isHubReachable = true;
 
@@ -355,7 +356,7 @@ export class EdgeModel {
   }
 
   #newHub(): HubCore {
-    this.#hubClock = this.clock.mortal();
+    this.#hubClock = mortalClock(this.clock);
     return new HubCore({
       name: 'local',
       clock: this.#hubClock,
@@ -369,7 +370,7 @@ export class EdgeModel {
   }
 
   #newShard(): ShardCore {
-    this.#shardClock = this.clock.mortal();
+    this.#shardClock = mortalClock(this.clock);
     return new ShardCore({
       name: 'local-1',
       clock: this.#shardClock,

@@ -1,9 +1,9 @@
+import { ManualClock } from '../../../shared/base/testing/manual-clock.ts';
 import type { MarketEvent } from '../../../shared/model/market-event.ts';
+import { candle, deepOrderBook, feed, gap, quote, ticker, trade } from '../../../shared/model/testing/market-events.ts';
 import { ResilientSource } from '../../../shared/stream/resilient-source.ts';
 import { StreamLog } from '../../../shared/stream/stream-log.ts';
 import { Follower } from '../../../shared/stream/testing/follower.ts';
-import { ManualClock } from '../../../shared/stream/testing/manual-clock.ts';
-import { candle, feed, gap, orderBook, quote, ticker, trade } from '../../../shared/stream/testing/market-events.ts';
 import { MemorySource } from '../../../shared/stream/testing/memory-source.ts';
 import { Publisher } from '../../../shared/stream/testing/publisher.ts';
 import { HEARTBEAT_INTERVAL_MS } from '../../../shared/wire/messages.ts';
@@ -161,7 +161,7 @@ export class StreamWorld {
   #depose(by: number): void {
     if (this.#isSplit) return;
     this.#isSplit = true;
-    this.deposed.push(this.#other.seal(trade('DEPOSED/KRW'), ticker('A/KRW', 'deposed')));
+    this.deposed.push(this.#other.seal(trade('DEPOSED/KRW'), ticker('A/KRW', { last: 'deposed' })));
     this.#takeover(by);
     this.deposed.push(this.#other.seal(trade('DEPOSED/KRW')));
   }
@@ -198,12 +198,12 @@ export class StreamWorld {
     const makers = [
       () => trade(symbol),
       () => trade(symbol),
-      () => ticker(symbol, value),
-      () => quote(symbol, value),
-      () => orderBook(symbol, 1 + (number % 5), value),
-      () => candle(symbol, 60_000 * (number % 2), number % 4 === 0),
+      () => ticker(symbol, { last: value }),
+      () => quote(symbol, { bid: value }),
+      () => deepOrderBook(symbol, 1 + (number % 5), { sequence: value }),
+      () => candle(symbol, { openTime: 60_000 * (number % 2), closed: number % 4 === 0 }),
       () => feed(`upbit-${number % 2}`, number % 4 < 2 ? 'live' : 'down'),
-      () => (number % 11 === 0 ? orderBook(symbol, 2_000, value) : gap(symbol)),
+      () => (number % 11 === 0 ? deepOrderBook(symbol, 2_000, { sequence: value }) : gap(symbol)),
     ];
     return makers[number % makers.length]!();
   }

@@ -8,6 +8,7 @@ import { silentLogger } from '../../../ingest-node/operations/logger.ts';
 import type { Trade } from '../../../shared/model/market-event.ts';
 import { ResilientSource } from '../../../shared/stream/resilient-source.ts';
 import { WebSocketSource } from '../../../shared/stream/websocket-source.ts';
+import { decodeMessage } from '../../../shared/wire/json-codec.ts';
 import { comparePositions, type Position } from '../../../shared/wire/position.ts';
 import { Prng } from '../../exchange-simulator/market/prng.ts';
 import { startSimulator } from '../../exchange-simulator/simulator.ts';
@@ -25,13 +26,17 @@ export type TwoClientsOptions = {
   /** Mean time between two cuts of one link. */
   readonly meanMsBetweenCuts: number;
   readonly seed: number;
+  /** What the line of the squeezed client passes; it takes the kernel's buffers, several megabytes, to be felt. */
+  readonly squeezedBytesPerSecond: number;
+  /** Whether the run is long enough for that. */
+  readonly expectsConflation: boolean;
 };
 
 const wait = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
 
 /**
  * Two clients follow the stream, one on the node and one at the edge, while the links of both and the edge's own link to
- * the node are cut at random. Afterwards what each of them was given is judged against everything that was sealed, and
+ * the node are cut at random; a third hangs on a line that is too narrow. Afterwards what each of them was given is judged against everything that was sealed, and
  * what was sealed against what really happened at the exchanges.
  */
 export async function runTwoClients(options: TwoClientsOptions): Promise<void> {
@@ -79,6 +84,9 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
     node: client(links['node']!.port, stops),
     edge: client(links['edge'].port, stops),
   };
+  const narrow = await proxy(node.port);
+  narrow.proxy.squeeze(options.squeezedBytesPerSecond);
+  const squeezed = squeezedClient(narrow.port, stops);
   const prng = new Prng(seed);
   const until = performance.now() + seconds * 1000;
   const cuts = { hub: 0, node: 0, edge: 0 } as Record<string, number>;
@@ -97,6 +105,8 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
 
   // Everything that was sealed until now must still reach both.
   const end = node.log.position;
+  narrow.proxy.squeeze(Number.POSITIVE_INFINITY);
+  await expect.poll(() => isAtOrAfter(squeezed.position, end), { timeout: 60_000 }).toBe(true);
   const hasAll = ({ source }: Client) => isAtOrAfter(source.position, end);
   await expect.poll(() => Object.values(clients).every(hasAll), { timeout: 20_000 }).toBe(true);
   const lastIndex = simulator.truth.lastIndex;
@@ -120,6 +130,11 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
       longestSilenceMs: Math.round(longestSilenceMs),
     });
   }
+  const squeezedReport = checkStream({ reference: sealed, deliveries: squeezed.deliveries });
+  expect(squeezedReport.violations, 'what the squeezed client was given').toEqual([]);
+  const { covered, delivered } = coverageOf(squeezed);
+  figures.push({ client: 'squeezed', covered, delivered, trades: squeezedReport.figures.trades });
+  if (options.expectsConflation) expect(delivered).toBeLessThan(covered);
   expect(invented(simulator.truth.trades(), sealed)).toEqual([]);
   const seen = sealed.reduce((sum, { events }) => sum + events.length, 0);
   console.log(
@@ -148,6 +163,27 @@ function client(port: number, stops: (() => unknown)[]): Client {
   source.start();
   stops.push(() => source.stop());
   return { source, recorder };
+}
+
+/** One connection for the whole run, as it came: a consumer that does not mind waiting. */
+function squeezedClient(port: number, stops: (() => unknown)[]): DeliveryRecorder {
+  const recorder = new DeliveryRecorder(() => performance.now());
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/exchange`);
+  socket.addEventListener('message', ({ data }) => {
+    const decoded = decodeMessage(String(data));
+    if (decoded.ok) recorder.message(decoded.message);
+  });
+  stops.push(() => socket.close());
+  return recorder;
+}
+
+/** How many offsets its batches cover, and how many events were in them. */
+function coverageOf({ deliveries }: DeliveryRecorder): { covered: number; delivered: number } {
+  const batches = deliveries.filter(delivery => delivery.kind === 'batch');
+  return {
+    covered: batches.reduce((sum, { first, next }) => sum + next - first, 0),
+    delivered: batches.reduce((sum, { events }) => sum + events.length, 0),
+  };
 }
 
 function isAtOrAfter(position: Position | null, end: Position): boolean {

@@ -1,27 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Simulator, startSimulator } from '../simulator.ts';
-import { SocketProbe } from '../testing/socket-probe.ts';
+import { SocketProbe, SocketProbes } from '../testing/socket-probe.ts';
 import type { TruthTrade } from '../truth-log.ts';
 import { readFault } from './faults.ts';
 
 let simulator: Simulator;
-let probes: SocketProbe[] = [];
+const probes = new SocketProbes();
 
 beforeEach(async () => {
   simulator = await startSimulator({ instruments: 30, eventsPerSecond: 2_000, seed: 11 });
 });
 
 afterEach(async () => {
-  for (const probe of probes) probe.end();
-  probes = [];
+  probes.end();
   await simulator.stop();
 });
 
 const SUBSCRIBE = [{ ticket: 't' }, { type: 'trade', codes: ['KRW-BTC', 'KRW-ETH'] }];
 
 async function open(path: string, subscribe?: unknown): Promise<SocketProbe> {
-  const probe = await SocketProbe.open(`${simulator.url}${path}`);
-  probes.push(probe);
+  const probe = await probes.open(`${simulator.url}${path}`);
   if (subscribe !== undefined) {
     probe.send(subscribe);
     await probe.take(1);

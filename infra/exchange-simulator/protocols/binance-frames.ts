@@ -29,7 +29,7 @@ export function quoteText(state: InstrumentState, units: bigint): string {
 }
 
 /** A time in the connection's unit. */
-export function timeText(timeMs: number, unit: TimeUnit): string {
+function timeText(timeMs: number, unit: TimeUnit): string {
   return unit === 'millisecond' ? String(Math.floor(timeMs)) : String(Math.floor(timeMs * 1000));
 }
 
@@ -138,7 +138,7 @@ export function topPayload(
   return `{"lastUpdateId":${updateId},"bids":${levelsText(state, bids, count)},"asks":${levelsText(state, asks, count)}}`;
 }
 
-export function levelsText(state: InstrumentState, { prices, sizes }: Levels, count: number): string {
+function levelsText(state: InstrumentState, { prices, sizes }: Levels, count: number): string {
   let text = '[';
   for (let index = 0; index < count && index < prices.length; index += 1) {
     text += `${index === 0 ? '' : ','}["${priceText(state, prices[index]!)}","${sizeText(state, sizes[index]!)}"]`;

@@ -1,33 +1,27 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Simulator, startSimulator } from '../simulator.ts';
-import { fastClock } from '../testing/fast-clock.ts';
-import { SocketProbe } from '../testing/socket-probe.ts';
+import { FastClock } from '../testing/fast-clock.ts';
+import { SocketProbe, SocketProbes } from '../testing/socket-probe.ts';
 
 let simulator: Simulator;
-let probes: SocketProbe[] = [];
-let skippedMs = 0;
+const probes = new SocketProbes();
+const clock = new FastClock(5);
 
 beforeAll(async () => {
-  const clock = fastClock(5);
   simulator = await startSimulator({
     instruments: 40,
     eventsPerSecond: 600,
     seed: 9,
     stepMs: 5,
-    now: () => clock() + skippedMs,
+    now: clock.now,
   });
 });
 
-afterEach(() => {
-  for (const probe of probes) probe.end();
-  probes = [];
-});
+afterEach(() => probes.end());
 afterAll(() => simulator.stop());
 
-async function open(path: string, options = {}): Promise<SocketProbe> {
-  const probe = await SocketProbe.open(`${simulator.url}/binance${path}`, options);
-  probes.push(probe);
-  return probe;
+function open(path: string, options = {}): Promise<SocketProbe> {
+  return probes.open(`${simulator.url}/binance${path}`, options);
 }
 
 type Depth = { U: number; u: number; b: [string, string][]; a: [string, string][] };
@@ -171,7 +165,7 @@ describe('the sockets of binance', () => {
     const quiet = await open('/ws/nopeusdt@trade', { autoPong: false });
     const polite = await open('/ws/nopeusdt@trade');
     for (let round = 0; round < 5; round += 1) {
-      skippedMs += 20_000;
+      clock.skip(20_000);
       await polite.until(() => polite.pings.length > round);
     }
     expect(await quiet.closed).toBe(1006);
@@ -181,7 +175,7 @@ describe('the sockets of binance', () => {
 
   it('end a connection after a day', async () => {
     const probe = await open('/ws/nopeusdt@trade');
-    skippedMs += 24 * 3_600_000;
+    clock.skip(24 * 3_600_000);
     expect(await probe.closed).toBe(1001);
   });
 

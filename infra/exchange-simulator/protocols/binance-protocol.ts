@@ -22,6 +22,7 @@ import { MAX_STREAMS, type StreamNames, streamNames } from './binance-streams.ts
 import { DepthJournal } from './depth-journal.ts';
 import type { ExchangeGate } from './exchange-gate.ts';
 import { type ExchangeProtocol, json, type RestAnswer } from './exchange-protocol.ts';
+import { Topics } from './topics.ts';
 
 export type BinanceTimings = {
   pingIntervalMs: number;
@@ -48,8 +49,8 @@ export class BinanceProtocol implements ExchangeProtocol {
   readonly gate: ExchangeGate;
   readonly timings: BinanceTimings;
   readonly prng: Prng;
+  readonly subscribers = new Topics<BinanceSession>();
   readonly #market: Market;
-  readonly #subscribers = new Map<string, Set<BinanceSession>>();
   readonly #listed = new Map<InstrumentState, Listed>();
   readonly #changedBooks = new Set<Listed>();
   readonly #ageing = new Set<Listed>();
@@ -84,18 +85,6 @@ export class BinanceProtocol implements ExchangeProtocol {
     this.sessions.add(session);
   }
 
-  add(stream: string, session: BinanceSession): void {
-    const sessions = this.#subscribers.get(stream);
-    if (sessions === undefined) this.#subscribers.set(stream, new Set([session]));
-    else sessions.add(session);
-  }
-
-  remove(stream: string, session: BinanceSession): void {
-    const sessions = this.#subscribers.get(stream);
-    sessions?.delete(session);
-    if (sessions?.size === 0) this.#subscribers.delete(stream);
-  }
-
   traded(state: InstrumentState, fills: readonly Trade[]): void {
     const listed = this.#listed.get(state)!;
     const { names } = listed;
@@ -103,7 +92,7 @@ export class BinanceProtocol implements ExchangeProtocol {
     for (const fill of fills) {
       fill.deliveries += this.#deliver(names.trade, 'trade', unit => tradePayload(fill, nowMs, unit));
     }
-    if (this.#subscribers.has(names.aggTrade)) {
+    if (this.subscribers.has(names.aggTrade)) {
       for (const group of aggregates(fills)) {
         const count = this.#deliver(names.aggTrade, 'aggTrade', unit => aggregatePayload(group, nowMs, unit));
         for (const fill of group) fill.deliveries += count;
@@ -118,7 +107,7 @@ export class BinanceProtocol implements ExchangeProtocol {
     this.#changedBooks.add(listed);
     this.#changedInSecond.add(listed);
     this.#changedTickers.add(listed);
-    if (this.#subscribers.has(listed.names.bookTicker)) this.#deliverBest(listed);
+    if (this.subscribers.has(listed.names.bookTicker)) this.#deliverBest(listed);
   }
 
   flush(gridMs: number): void {
@@ -189,7 +178,7 @@ export class BinanceProtocol implements ExchangeProtocol {
 
   /** Build each wanted form once and hand it to every subscriber; returns how many sockets took it. */
   #deliver(stream: string, channel: string, build: (unit: TimeUnit) => string): number {
-    const sessions = this.#subscribers.get(stream);
+    const sessions = this.subscribers.of(stream);
     if (sessions === undefined || this.gate.takeSkip(channel)) return 0;
     const payloads = new Map<TimeUnit, { raw: string; combined: string }>();
     let delivered = 0;

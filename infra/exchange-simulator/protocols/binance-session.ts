@@ -16,7 +16,6 @@ export class BinanceSession implements Session {
   readonly streams = new Set<string>();
   isCombined: boolean;
   readonly #protocol: BinanceProtocol;
-  readonly #timers = new Set<NodeJS.Timeout>();
   readonly #messageTimes: number[] = [];
   #pingedMs: number;
   #unansweredMs: number | null = null;
@@ -59,14 +58,14 @@ export class BinanceSession implements Session {
 
   fail(name = 'Invalid request'): void {
     this.socket.send(`{"error":{"code":2,"msg":${JSON.stringify(name)}}}`);
-    this.#after(150, () => this.socket.close(1000));
+    this.socket.after(150, () => this.socket.close(1000));
   }
 
   /** The exchange asks everyone to leave; then it closes. */
   announceShutdown(closeAfterMs: number): void {
     const payload = `{"e":"serverShutdown","E":${Math.floor(this.#protocol.gate.now())}}`;
     this.socket.send(this.isCombined ? `{"stream":"!serverShutdown","data":${payload}}` : payload);
-    this.#after(closeAfterMs, () => this.socket.close(1001, 'Server shutdown'));
+    this.socket.after(closeAfterMs, () => this.socket.close(1001, 'Server shutdown'));
   }
 
   /** Ping when it is time, cut a client that did not answer, end a connection that is too old. */
@@ -93,7 +92,7 @@ export class BinanceSession implements Session {
     const request = readBinanceRequest(text);
     const answer = this.#perform(request);
     // Data that was already on its way comes first: an acknowledgement stands somewhere among it.
-    this.#after(this.#protocol.prng.int(this.#protocol.timings.ackDelayMs + 1), () => this.socket.send(answer));
+    this.socket.after(this.#protocol.prng.int(this.#protocol.timings.ackDelayMs + 1), () => this.socket.send(answer));
   }
 
   #perform(request: BinanceRequest): string {
@@ -133,24 +132,15 @@ export class BinanceSession implements Session {
 
   #add(stream: string): void {
     this.streams.add(stream);
-    this.#protocol.add(stream, this);
+    this.#protocol.subscribers.add(stream, this);
   }
 
   #remove(stream: string): void {
     this.streams.delete(stream);
-    this.#protocol.remove(stream, this);
-  }
-
-  #after(delayMs: number, run: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      run();
-    }, delayMs);
-    this.#timers.add(timer);
+    this.#protocol.subscribers.remove(stream, this);
   }
 
   #end(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
     for (const stream of [...this.streams]) this.#remove(stream);
   }
 }

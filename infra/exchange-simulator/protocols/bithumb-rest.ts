@@ -1,39 +1,33 @@
 import type { InstrumentState } from '../market/instrument-state.ts';
 import type { Market } from '../market/market.ts';
-import { type Trade, tradeMs } from '../market/trade.ts';
 import { bithumbRestId } from '../trade-ids.ts';
 import { json, type RestAnswer } from './exchange-protocol.ts';
-import { askBid, BITHUMB_SIZE_PLACES, changeOf, totalSize, writeMoney } from './korean-frames.ts';
+import { BITHUMB_SIZE_PLACES, tickerFacts, totalSize, writeMoney } from './korean-frames.ts';
+import { namedMarkets, RestFault, rows, type TickDialect, ticks } from './korean-rest.ts';
 import { plain, roundSize } from './number-spelling.ts';
 import { compactDateAndTime, dateAndTime, KST_OFFSET_MS } from './time-text.ts';
 
-const MISMATCH = 'Type mismatch error. Check the parameters type!';
-const MISSING = 'Missing request parameter error. Check the required parameters!';
 const MOST_MARKETS = 200;
 
-/** An error that Bithumb reports in the body. */
-class BodyFault extends Error {
-  readonly code: number;
-  readonly status: number;
+/** Ids are milliseconds with four zeros, so several trades may share one. */
+const TICKS: TickDialect = { exchange: 'bithumb', idOf: bithumbRestId, spell: plain, dayOffsetMs: KST_OFFSET_MS };
 
-  constructor(code: number, message: string, status = 200) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
-
-/** Bithumb's public REST calls below `/v1` (https://apidocs.bithumb.com/reference). Errors come with HTTP 200. */
+/**
+ * Bithumb's public REST calls below `/v1` (https://apidocs.bithumb.com/reference). Errors come with HTTP 200, but for too
+ * many markets.
+ */
 export function bithumbRest(path: string, query: URLSearchParams, market: Market, nowMs: number): RestAnswer {
   const headers = { 'x-ratelimit-remaining': '149', 'x-ratelimit-burst-capacity': '150' };
+  if ((query.get('markets') ?? '').split(',').length > MOST_MARKETS) {
+    return json('{"error":{"name":400,"message":"Too many markets requested."}}', 400, headers);
+  }
   try {
     const body = route(path, query, market, nowMs);
     if (body === null) return json('{"name":"not_found","message":"No Route matched with those values"}', 404);
     return json(body, 200, headers);
   } catch (fault) {
-    if (!(fault instanceof BodyFault)) throw fault;
-    const body = `{"error":{"name":${fault.code},"message":${JSON.stringify(fault.message)}}}`;
-    return json(body, fault.status, headers);
+    if (!(fault instanceof RestFault)) throw fault;
+    return json(`{"error":{"name":${fault.code},"message":${JSON.stringify(fault.message)}}}`, 200, headers);
   }
 }
 
@@ -44,32 +38,16 @@ function route(path: string, query: URLSearchParams, market: Market, nowMs: numb
     case '/v1/market/virtual_asset_warning':
       return rows(market.listed('bithumb').filter(isWarned), state => warningRow(state, nowMs));
     case '/v1/ticker':
-      return rows(named(query, 'markets', market), tickerRow);
+      return rows(namedMarkets(query, 'markets', 'bithumb', market), tickerRow);
     case '/v1/orderbook': {
-      const states = named(query, 'markets', market);
+      const states = namedMarkets(query, 'markets', 'bithumb', market);
       return rows(states, state => bookRow(state, states.length === 1 ? 30 : 15));
     }
     case '/v1/trades/ticks':
-      return ticks(query, market);
+      return ticks(query, market, TICKS);
     default:
       return null;
   }
-}
-
-function rows<Row>(list: readonly Row[], write: (row: Row) => string): string {
-  return `[${list.map(write).join(',')}]`;
-}
-
-function named(query: URLSearchParams, key: string, market: Market): InstrumentState[] {
-  const text = query.get(key);
-  if (text === null || text === '') throw new BodyFault(400, MISSING);
-  const codes = text.split(',');
-  if (codes.length > MOST_MARKETS) throw new BodyFault(400, 'Too many markets requested.', 400);
-  return codes.map(code => {
-    const state = market.find('bithumb', code.trim().toUpperCase());
-    if (state === undefined) throw new BodyFault(404, 'Code not found');
-    return state;
-  });
 }
 
 function isWarned({ instrument }: InstrumentState): boolean {
@@ -89,14 +67,14 @@ function warningRow({ instrument }: InstrumentState, nowMs: number): string {
 
 /** The two timestamps are Korean wall time written as if it were UTC: nine hours ahead, as the exchange has it. */
 function tickerRow(state: InstrumentState): string {
-  const { instrument, statistics, lastTrade: trade } = state;
-  const executedMs = tradeMs(trade);
+  const { instrument, lastTrade: trade } = state;
+  const { executedMs, today, previousClose, rolling, change, yearHigh, yearLow } = tickerFacts(
+    state,
+    trade,
+    KST_OFFSET_MS,
+  );
   const [date, time] = compactDateAndTime(executedMs);
   const [dateKst, timeKst] = compactDateAndTime(executedMs + KST_OFFSET_MS);
-  const { today, previousClose } = statistics.day(executedMs, KST_OFFSET_MS);
-  const rolling = statistics.rollingDay(executedMs);
-  const range = statistics.range();
-  const change = changeOf(trade.price, previousClose);
   const price = (units: number): string => plain(units, instrument.priceDecimals);
   const size = (units: number | bigint): string => plain(units, instrument.sizeDecimals);
   const money = (units: bigint): string => writeMoney(units, instrument.priceDecimals + instrument.sizeDecimals);
@@ -110,8 +88,8 @@ function tickerRow(state: InstrumentState): string {
     `"trade_volume":${size(trade.size)},"acc_trade_price":${money(today.quoteVolume)},` +
     `"acc_trade_price_24h":${money(rolling.quoteVolume)},"acc_trade_volume":${size(today.volume)},` +
     `"acc_trade_volume_24h":${size(rolling.volume)},` +
-    `"highest_52_week_price":${price(Math.max(state.yearHigh, range.high))},"highest_52_week_date":"2025-10-10",` +
-    `"lowest_52_week_price":${price(Math.min(state.yearLow, range.low))},"lowest_52_week_date":"2026-02-07",` +
+    `"highest_52_week_price":${price(yearHigh)},"highest_52_week_date":"2025-10-10",` +
+    `"lowest_52_week_price":${price(yearLow)},"lowest_52_week_date":"2026-02-07",` +
     `"timestamp":${executedMs + KST_OFFSET_MS}}`
   );
 }
@@ -133,41 +111,5 @@ function bookRow({ instrument, book }: InstrumentState, depth: number): string {
     `{"market":"${instrument.nativeCode}","timestamp":${Math.floor(book.changedUs / 1000)},` +
     `"total_ask_size":${size(totalSize(book.asks.sizes, depth))},` +
     `"total_bid_size":${size(totalSize(book.bids.sizes, depth))},"orderbook_units":[${units.join(',')}]}`
-  );
-}
-
-/** Newest first. Ids are milliseconds with four zeros, so several trades may share one; `to` is Korean time. */
-function ticks(query: URLSearchParams, market: Market): string {
-  const [state] = named(query, 'market', market);
-  const text = query.get('count');
-  const wanted = Math.min(500, text === null ? 1 : Number(text));
-  if (!Number.isInteger(wanted) || wanted < 1) {
-    throw new BodyFault(400, MISMATCH);
-  }
-  const cursor = query.get('cursor');
-  if (cursor !== null && !/^\d{1,20}$/.test(cursor)) throw new BodyFault(400, MISMATCH);
-  const to = query.get('to')?.replaceAll(':', '') ?? null;
-  const found: string[] = [];
-  for (let index = state!.trades.length - 1; index >= 0 && found.length < wanted; index -= 1) {
-    const trade = state!.trades[index]!;
-    if (cursor !== null && BigInt(bithumbRestId(trade)) >= BigInt(cursor)) continue;
-    if (to !== null && compactDateAndTime(tradeMs(trade) + KST_OFFSET_MS)[1] >= to) continue;
-    found.push(tickRow(trade));
-  }
-  return `[${found.join(',')}]`;
-}
-
-function tickRow(trade: Trade): string {
-  const { instrument, statistics } = trade.state;
-  const executedMs = tradeMs(trade);
-  const [date, time] = dateAndTime(executedMs);
-  const { previousClose } = statistics.day(executedMs, KST_OFFSET_MS);
-  const price = (units: number): string => plain(units, instrument.priceDecimals);
-  return (
-    `{"market":"${instrument.nativeCode}","trade_date_utc":"${date}","trade_time_utc":"${time}",` +
-    `"timestamp":${executedMs},"trade_price":${price(trade.price)},` +
-    `"trade_volume":${plain(trade.size, instrument.sizeDecimals)},"prev_closing_price":${price(previousClose)},` +
-    `"change_price":${price(trade.price - previousClose)},"ask_bid":${askBid(trade.takerBuys)},` +
-    `"sequential_id":${bithumbRestId(trade)}}`
   );
 }

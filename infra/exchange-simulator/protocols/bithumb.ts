@@ -9,6 +9,7 @@ import {
   isShort,
   type Member,
   quoted,
+  tickerFacts,
   totalSize,
   writeMembers,
   writeMoney,
@@ -71,12 +72,12 @@ function tradeMembers({ state, trade, streamType, nowMs }: FrameSubject): Member
 
 function tickerMembers({ state, trade, streamType, nowMs }: FrameSubject): Member[] {
   const { priceDecimals, sizeDecimals, nativeCode } = state.instrument;
-  const executedMs = tradeMs(trade);
+  const { executedMs, today, previousClose, rolling, change, yearHigh, yearLow } = tickerFacts(
+    state,
+    trade,
+    KST_OFFSET_MS,
+  );
   const [date, time] = compactDateAndTime(executedMs + KST_OFFSET_MS);
-  const { today, previousClose } = state.statistics.day(executedMs, KST_OFFSET_MS);
-  const rolling = state.statistics.rollingDay(executedMs);
-  const range = state.statistics.range();
-  const change = changeOf(trade.price, previousClose);
   const price = (units: number): string => plain(units, priceDecimals);
   const size = (units: number | bigint): string => plain(units, sizeDecimals);
   const money = (units: bigint): string => writeMoney(units, priceDecimals + sizeDecimals);
@@ -104,9 +105,9 @@ function tickerMembers({ state, trade, streamType, nowMs }: FrameSubject): Membe
     ['ask_bid', 'ab', askBid(trade.takerBuys)],
     ['acc_ask_volume', 'aav', size(today.volume - today.buyVolume)],
     ['acc_bid_volume', 'abv', size(today.buyVolume)],
-    ['highest_52_week_price', 'h52wp', price(Math.max(state.yearHigh, range.high))],
+    ['highest_52_week_price', 'h52wp', price(yearHigh)],
     ['highest_52_week_date', 'h52wdt', '"2025-10-09"'],
-    ['lowest_52_week_price', 'l52wp', price(Math.min(state.yearLow, range.low))],
+    ['lowest_52_week_price', 'l52wp', price(yearLow)],
     ['lowest_52_week_date', 'l52wdt', '"2026-02-06"'],
     ['market_state', 'ms', '"ACTIVE"'],
     ['is_trading_suspended', 'its', 'false'],

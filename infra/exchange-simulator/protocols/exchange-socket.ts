@@ -23,6 +23,7 @@ export class ExchangeSocket {
   framesSent = 0;
   readonly #socket: WebSocket;
   readonly #gate: ExchangeGate;
+  readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(socket: WebSocket, gate: ExchangeGate, events: SocketEvents) {
     lastId += 1;
@@ -33,7 +34,10 @@ export class ExchangeSocket {
     this.trafficMs = this.openedMs;
     gate.connects += 1;
     socket.on('error', () => undefined);
-    socket.on('close', () => events.closed());
+    socket.on('close', () => {
+      for (const timer of this.#timers) clearTimeout(timer);
+      events.closed();
+    });
     socket.on('message', (data: RawData) => {
       this.trafficMs = gate.now();
       events.message(textOf(data));
@@ -73,6 +77,15 @@ export class ExchangeSocket {
 
   ping(payload: string): void {
     if (this.#isOpen && !this.#gate.isStalled) this.#socket.ping(payload);
+  }
+
+  /** Runs later, unless the connection is over by then. */
+  after(delayMs: number, run: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, delayMs);
+    this.#timers.add(timer);
   }
 
   close(code: number, reason = ''): void {

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Simulator, startSimulator } from '../simulator.ts';
 import { NumberText, parseExact } from '../testing/exact-json.ts';
-import { fastClock } from '../testing/fast-clock.ts';
-import { SocketProbe } from '../testing/socket-probe.ts';
+import { FastClock } from '../testing/fast-clock.ts';
+import { SocketProbes } from '../testing/socket-probe.ts';
 
 /** Recorded frames of the real exchanges lie beside the repository, never in it. */
 const DATA = fileURLToPath(new URL('../../../../shared/data/', import.meta.url));
@@ -118,7 +118,7 @@ function compare(ours: readonly string[], real: readonly string[], spelled: read
 }
 
 let simulator: Simulator;
-const probes: SocketProbe[] = [];
+const probes = new SocketProbes();
 
 beforeAll(async () => {
   if (isThere)
@@ -127,11 +127,11 @@ beforeAll(async () => {
       eventsPerSecond: 1_500,
       seed: 4,
       stepMs: 5,
-      now: fastClock(10),
+      now: new FastClock(10).now,
     });
 });
 afterAll(async () => {
-  for (const probe of probes) probe.end();
+  probes.end();
   if (isThere) await simulator.stop();
 });
 
@@ -142,8 +142,7 @@ async function record(
   matches: (text: string) => boolean,
   count: number,
 ): Promise<string[]> {
-  const probe = await SocketProbe.open(`${simulator.url}${path}`);
-  probes.push(probe);
+  const probe = await probes.open(`${simulator.url}${path}`);
   if (subscribe !== null) probe.send(subscribe);
   await probe.until(() => probe.frames.filter(frame => matches(frame.text)).length >= count);
   probe.end();

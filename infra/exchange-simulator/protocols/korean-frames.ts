@@ -1,4 +1,5 @@
 import type { InstrumentState } from '../market/instrument-state.ts';
+import { type Trade, tradeMs } from '../market/trade.ts';
 import type { KoreanFormat } from './korean-request.ts';
 import { divideRounded, padPlaces, plain, roundDecimals, type Spelling } from './number-spelling.ts';
 
@@ -39,6 +40,22 @@ export function changeOf(price: number, previousClose: number): Change {
       const scaled = divideRounded(BigInt(units) * 10n ** BigInt(places), BigInt(previousClose));
       return spell(sign === 1 && scaled < 0n ? -scaled : scaled, places);
     },
+  };
+}
+
+/** What a ticker tells besides its trade. The exchange's day begins `dayOffsetMs` ahead of UTC. */
+export function tickerFacts({ statistics, yearHigh, yearLow }: InstrumentState, trade: Trade, dayOffsetMs: number) {
+  const executedMs = tradeMs(trade);
+  const { today, previousClose } = statistics.day(executedMs, dayOffsetMs);
+  const range = statistics.range();
+  return {
+    executedMs,
+    today,
+    previousClose,
+    rolling: statistics.rollingDay(executedMs),
+    change: changeOf(trade.price, previousClose),
+    yearHigh: Math.max(yearHigh, range.high),
+    yearLow: Math.min(yearLow, range.low),
   };
 }
 

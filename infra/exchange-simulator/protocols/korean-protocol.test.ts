@@ -1,35 +1,29 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Simulator, startSimulator } from '../simulator.ts';
 import { member, parseExact } from '../testing/exact-json.ts';
-import { fastClock } from '../testing/fast-clock.ts';
-import { SocketProbe } from '../testing/socket-probe.ts';
+import { FastClock } from '../testing/fast-clock.ts';
+import { type SocketProbe, SocketProbes } from '../testing/socket-probe.ts';
 
 let simulator: Simulator;
-let probes: SocketProbe[] = [];
-let skippedMs = 0;
+const probes = new SocketProbes();
+const clock = new FastClock(5);
 
 beforeAll(async () => {
-  const clock = fastClock(5);
   simulator = await startSimulator({
     instruments: 40,
     eventsPerSecond: 600,
     seed: 5,
     statusIntervalMs: 30,
     stepMs: 5,
-    now: () => clock() + skippedMs,
+    now: clock.now,
   });
 });
 
-afterEach(() => {
-  for (const probe of probes) probe.end();
-  probes = [];
-});
+afterEach(() => probes.end());
 afterAll(() => simulator.stop());
 
-async function open(exchange: string): Promise<SocketProbe> {
-  const probe = await SocketProbe.open(`${simulator.url}/${exchange}/websocket/v1`);
-  probes.push(probe);
-  return probe;
+function open(exchange: string): Promise<SocketProbe> {
+  return probes.open(`${simulator.url}/${exchange}/websocket/v1`);
 }
 
 const has =
@@ -141,14 +135,14 @@ describe.each(['upbit', 'bithumb'])('the socket of %s', exchange => {
 
   it('drops a silent connection after a minute without a close frame', async () => {
     const probe = await open(exchange);
-    skippedMs += 59_000;
+    clock.skip(59_000);
     probe.socket.ping();
     await new Promise(resolve => probe.socket.once('pong', resolve));
-    skippedMs += 59_000;
+    clock.skip(59_000);
     probe.socket.ping();
     await new Promise(resolve => probe.socket.once('pong', resolve));
     expect(probe.socket.readyState).toBe(probe.socket.OPEN);
-    skippedMs += 61_000;
+    clock.skip(61_000);
     expect(await probe.closed).toBe(1006);
   });
 

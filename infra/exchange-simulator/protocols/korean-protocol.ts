@@ -8,6 +8,7 @@ import type { ExchangeGate } from './exchange-gate.ts';
 import { type ExchangeProtocol, json, type RestAnswer } from './exchange-protocol.ts';
 import type { KoreanFormat, RequestGrammar } from './korean-request.ts';
 import { KoreanSession, type Subscription } from './korean-session.ts';
+import { Topics } from './topics.ts';
 
 export type StreamType = 'SNAPSHOT' | 'REALTIME';
 
@@ -64,7 +65,7 @@ export class KoreanProtocol implements ExchangeProtocol {
   readonly gate: ExchangeGate;
   readonly timings: KoreanTimings;
   readonly prng: Prng;
-  readonly #topics = new Map<string, Set<Subscription>>();
+  readonly #topics = new Topics<Subscription>();
   readonly #changedBooks = new Set<InstrumentState>();
   readonly #changedCandles = new Set<InstrumentState>();
 
@@ -117,17 +118,11 @@ export class KoreanProtocol implements ExchangeProtocol {
   }
 
   add(subscription: Subscription): void {
-    const topic = `${subscription.channel} ${subscription.state.instrument.nativeCode}`;
-    const subscriptions = this.#topics.get(topic);
-    if (subscriptions === undefined) this.#topics.set(topic, new Set([subscription]));
-    else subscriptions.add(subscription);
+    this.#topics.add(subscription.topic, subscription);
   }
 
   remove(subscription: Subscription): void {
-    const topic = `${subscription.channel} ${subscription.state.instrument.nativeCode}`;
-    const subscriptions = this.#topics.get(topic);
-    subscriptions?.delete(subscription);
-    if (subscriptions?.size === 0) this.#topics.delete(topic);
+    this.#topics.remove(subscription.topic, subscription);
   }
 
   /** One frame for one subscription, outside the common fan-out. */
@@ -138,7 +133,7 @@ export class KoreanProtocol implements ExchangeProtocol {
 
   /** Build each wanted form once, hand it to everyone who wants it, and count the sockets that took it. */
   #deliver(channel: string, nativeCode: string, trade: Trade): number {
-    const subscriptions = this.#topics.get(`${channel} ${nativeCode}`);
+    const subscriptions = this.#topics.of(`${channel} ${nativeCode}`);
     if (subscriptions === undefined || this.gate.takeSkip(channel)) return 0;
     const built = new Map<string, Buffer>();
     let delivered = 0;

@@ -24,6 +24,8 @@ export class Subscription {
   readonly channel: string;
   readonly format: KoreanFormat;
   readonly depth: number;
+  /** Names channel and instrument. */
+  readonly topic: string;
   /** Subscriptions of equal form get the very same bytes. */
   readonly form: string;
   isLive = false;
@@ -35,6 +37,7 @@ export class Subscription {
     this.channel = channel;
     this.format = format;
     this.depth = depth;
+    this.topic = `${channel} ${state.instrument.nativeCode}`;
     this.form = `${format} ${depth}`;
   }
 
@@ -54,7 +57,6 @@ export class Subscription {
 export class KoreanSession implements Session {
   readonly socket: ExchangeSocket;
   readonly #protocol: KoreanProtocol;
-  readonly #timers = new Set<NodeJS.Timeout>();
   #current: Subscription[] = [];
   #retired: Subscription[] = [];
   #parts: RequestedPart[] = [];
@@ -118,7 +120,7 @@ export class KoreanSession implements Session {
     }
     this.#retired = [];
     for (const old of this.#current) {
-      const successor = wanted.get(keyOf(old));
+      const successor = wanted.get(old.topic);
       if (successor !== undefined) {
         successor.subscription.isLive = old.isLive && !successor.part.onlySnapshot;
         this.#protocol.remove(old);
@@ -146,7 +148,7 @@ export class KoreanSession implements Session {
     if (state === undefined || !part.hasData) return;
     const depth = part.type === 'orderbook' ? dialect.bookDepth(suffix === null ? null : Number(suffix[2])) : 0;
     const subscription = new Subscription(this, state, part.type, format, depth);
-    wanted.set(keyOf(subscription), { part, subscription });
+    wanted.set(subscription.topic, { part, subscription });
   }
 
   /** Snapshots after a moment, and from then on the live stream. */
@@ -161,7 +163,7 @@ export class KoreanSession implements Session {
     }
     this.#generation += 1;
     const generation = this.#generation;
-    this.#after(timings.snapshotDelayMs, () => {
+    this.socket.after(timings.snapshotDelayMs, () => {
       if (generation !== this.#generation) return;
       for (const { part, subscription } of wanted) {
         if (part.onlyRealtime) continue;
@@ -192,26 +194,13 @@ export class KoreanSession implements Session {
   #fail(error: KoreanError): void {
     this.#isClosing = true;
     this.socket.send(Buffer.from(JSON.stringify({ error })));
-    this.#after(this.#protocol.timings.errorCloseMs, () => this.socket.close(1000));
-  }
-
-  #after(delayMs: number, run: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      run();
-    }, delayMs);
-    this.#timers.add(timer);
+    this.socket.after(this.#protocol.timings.errorCloseMs, () => this.socket.close(1000));
   }
 
   #end(): void {
     if (this.#status !== null) clearInterval(this.#status);
-    for (const timer of this.#timers) clearTimeout(timer);
     for (const subscription of [...this.#current, ...this.#retired]) this.#protocol.remove(subscription);
     this.#current = [];
     this.#retired = [];
   }
-}
-
-function keyOf(subscription: Subscription): string {
-  return `${subscription.channel} ${subscription.state.instrument.nativeCode}`;
 }

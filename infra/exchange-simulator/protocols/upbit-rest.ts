@@ -1,25 +1,14 @@
 import type { InstrumentState } from '../market/instrument-state.ts';
 import type { Market } from '../market/market.ts';
-import { type Trade, tradeMs } from '../market/trade.ts';
 import { type Candle, MINUTE_MS } from '../market/trade-statistics.ts';
 import { upbitTradeId } from '../trade-ids.ts';
 import { json, type RestAnswer } from './exchange-protocol.ts';
-import { askBid, changeOf, quoted, totalSize, writeMoney } from './korean-frames.ts';
+import { quoted, tickerFacts, totalSize, writeMoney } from './korean-frames.ts';
+import { count, MISSING, namedMarkets, RestFault, rows, type TickDialect, ticks } from './korean-rest.ts';
 import { plain, python } from './number-spelling.ts';
-import { compactDateAndTime, dateAndTime, isoSecond, KST_OFFSET_MS } from './time-text.ts';
+import { compactDateAndTime, isoSecond, KST_OFFSET_MS } from './time-text.ts';
 
-/** An error in the body's own words; on Upbit the HTTP status says the same. */
-class RestFault extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-const MISMATCH = 'Type mismatch error. Check the parameters type!';
-const MISSING = 'Missing request parameter error. Check the required parameters!';
+const TICKS: TickDialect = { exchange: 'upbit', idOf: upbitTradeId, spell: python, dayOffsetMs: 0 };
 
 /** Upbit's public REST calls below `/v1` (https://docs.upbit.com/kr/reference). */
 export function upbitRest(path: string, query: URLSearchParams, market: Market, nowMs: number): RestAnswer {
@@ -28,26 +17,26 @@ export function upbitRest(path: string, query: URLSearchParams, market: Market, 
     return json(body, 200, { 'remaining-req': `group=${group}; min=600; sec=9` });
   } catch (fault) {
     if (!(fault instanceof RestFault)) throw fault;
-    const name = fault.status === 404 && fault.message.startsWith('no Route') ? '"not_found"' : String(fault.status);
-    return json(`{"error":{"name":${name},"message":${JSON.stringify(fault.message)}}}`, fault.status);
+    const name = fault.code === 404 && fault.message.startsWith('no Route') ? '"not_found"' : String(fault.code);
+    return json(`{"error":{"name":${name},"message":${JSON.stringify(fault.message)}}}`, fault.code);
   }
 }
 
 function route(path: string, query: URLSearchParams, market: Market, nowMs: number): [group: string, body: string] {
-  const markets = (): InstrumentState[] => named(query, 'markets', market);
+  const markets = (): InstrumentState[] => namedMarkets(query, 'markets', 'upbit', market);
   switch (path) {
     case '/v1/market/all':
-      return ['market', list(market.listed('upbit'), state => marketRow(state, query.get('is_details') === 'true'))];
+      return ['market', rows(market.listed('upbit'), state => marketRow(state, query.get('is_details') === 'true'))];
     case '/v1/orderbook/instruments':
-      return ['orderbook', list(markets(), instrumentRow)];
+      return ['orderbook', rows(markets(), instrumentRow)];
     case '/v1/ticker':
-      return ['ticker', list(markets(), state => tickerRow(state, nowMs))];
+      return ['ticker', rows(markets(), state => tickerRow(state, nowMs))];
     case '/v1/ticker/all':
-      return ['ticker', list(quotedIn(query, market), state => tickerRow(state, nowMs))];
+      return ['ticker', rows(quotedIn(query, market), state => tickerRow(state, nowMs))];
     case '/v1/orderbook':
-      return ['orderbook', list(markets(), state => bookRow(state, count(query, 30, 30)))];
+      return ['orderbook', rows(markets(), state => bookRow(state, count(query, 30, 30)))];
     case '/v1/trades/ticks':
-      return ['crix-trades', ticks(query, market)];
+      return ['crix-trades', ticks(query, market, TICKS)];
     case '/v1/candles/minutes/1':
       return ['candles', candles(query, market)];
     default:
@@ -55,34 +44,11 @@ function route(path: string, query: URLSearchParams, market: Market, nowMs: numb
   }
 }
 
-function list<Row>(rows: readonly Row[], write: (row: Row) => string): string {
-  return `[${rows.map(write).join(',')}]`;
-}
-
-/** The markets a query names; one unknown code fails the whole call, lower case is as good as upper. */
-function named(query: URLSearchParams, key: string, market: Market): InstrumentState[] {
-  const text = query.get(key);
-  if (text === null || text === '') throw new RestFault(400, MISSING);
-  return text.split(',').map(code => {
-    const state = market.find('upbit', code.trim().toUpperCase());
-    if (state === undefined) throw new RestFault(404, 'Code not found');
-    return state;
-  });
-}
-
 function quotedIn(query: URLSearchParams, market: Market): InstrumentState[] {
   const quotes = query.get('quote_currencies');
   if (quotes === null || quotes === '') throw new RestFault(400, MISSING);
   const wanted = quotes.toUpperCase().split(',');
   return market.listed('upbit').filter(state => wanted.includes(state.instrument.quote));
-}
-
-function count(query: URLSearchParams, preset: number, most: number): number {
-  const text = query.get('count');
-  if (text === null) return preset;
-  const wanted = Number(text);
-  if (!Number.isInteger(wanted) || wanted < 1) throw new RestFault(400, MISMATCH);
-  return Math.min(wanted, most);
 }
 
 function marketRow({ instrument }: InstrumentState, isDetailed: boolean): string {
@@ -100,14 +66,10 @@ function instrumentRow({ instrument, lastTrade }: InstrumentState): string {
 }
 
 function tickerRow(state: InstrumentState, nowMs: number): string {
-  const { instrument, statistics, lastTrade: trade } = state;
-  const executedMs = tradeMs(trade);
+  const { instrument, lastTrade: trade } = state;
+  const { executedMs, today, previousClose, rolling, change, yearHigh, yearLow } = tickerFacts(state, trade, 0);
   const [date, time] = compactDateAndTime(executedMs);
   const [dateKst, timeKst] = compactDateAndTime(executedMs + KST_OFFSET_MS);
-  const { today, previousClose } = statistics.day(executedMs, 0);
-  const rolling = statistics.rollingDay(executedMs);
-  const range = statistics.range();
-  const change = changeOf(trade.price, previousClose);
   const price = (units: number): string => python(units, instrument.priceDecimals);
   const size = (units: number | bigint): string => python(units, instrument.sizeDecimals);
   const money = (units: bigint): string => writeMoney(units, instrument.priceDecimals + instrument.sizeDecimals);
@@ -121,8 +83,8 @@ function tickerRow(state: InstrumentState, nowMs: number): string {
     `"trade_volume":${size(trade.size)},"acc_trade_price":${money(today.quoteVolume)},` +
     `"acc_trade_price_24h":${money(rolling.quoteVolume)},"acc_trade_volume":${size(today.volume)},` +
     `"acc_trade_volume_24h":${size(rolling.volume)},` +
-    `"highest_52_week_price":${price(Math.max(state.yearHigh, range.high))},"highest_52_week_date":"2025-10-09",` +
-    `"lowest_52_week_price":${price(Math.min(state.yearLow, range.low))},"lowest_52_week_date":"2026-02-06",` +
+    `"highest_52_week_price":${price(yearHigh)},"highest_52_week_date":"2025-10-09",` +
+    `"lowest_52_week_price":${price(yearLow)},"lowest_52_week_date":"2026-02-06",` +
     `"timestamp":${Math.max(Math.floor(nowMs), executedMs)}}`
   );
 }
@@ -146,45 +108,13 @@ function bookRow({ instrument, book }: InstrumentState, depth: number): string {
   );
 }
 
-/** Newest first. `cursor` is an id and asks for what is older; `to` is a time of today, UTC. */
-function ticks(query: URLSearchParams, market: Market): string {
-  const [state] = named(query, 'market', market);
-  const cursor = query.get('cursor');
-  if (cursor !== null && !/^\d{1,20}$/.test(cursor)) throw new RestFault(400, MISMATCH);
-  const to = query.get('to')?.replaceAll(':', '') ?? null;
-  const rows: string[] = [];
-  const wanted = count(query, 1, 500);
-  for (let index = state!.trades.length - 1; index >= 0 && rows.length < wanted; index -= 1) {
-    const trade = state!.trades[index]!;
-    if (cursor !== null && BigInt(upbitTradeId(trade)) >= BigInt(cursor)) continue;
-    if (to !== null && compactDateAndTime(tradeMs(trade))[1] >= to) continue;
-    rows.push(tickRow(trade));
-  }
-  return `[${rows.join(',')}]`;
-}
-
-function tickRow(trade: Trade): string {
-  const { instrument, statistics } = trade.state;
-  const executedMs = tradeMs(trade);
-  const [date, time] = dateAndTime(executedMs);
-  const { previousClose } = statistics.day(executedMs, 0);
-  const price = (units: number): string => python(units, instrument.priceDecimals);
-  return (
-    `{"market":"${instrument.nativeCode}","trade_date_utc":"${date}","trade_time_utc":"${time}",` +
-    `"timestamp":${executedMs},"trade_price":${price(trade.price)},` +
-    `"trade_volume":${python(trade.size, instrument.sizeDecimals)},"prev_closing_price":${price(previousClose)},` +
-    `"change_price":${price(trade.price - previousClose)},"ask_bid":${askBid(trade.takerBuys)},` +
-    `"sequential_id":${upbitTradeId(trade)}}`
-  );
-}
-
 /** Newest first, no row for a minute without trades; `to` is exclusive. */
 function candles(query: URLSearchParams, market: Market): string {
-  const [state] = named(query, 'market', market);
+  const [state] = namedMarkets(query, 'market', 'upbit', market);
   const to = query.get('to');
   const beforeMs = to === null ? Number.POSITIVE_INFINITY : Date.parse(/Z|[+-]\d\d:?\d\d$/.test(to) ? to : `${to}Z`);
   const minutes = state!.statistics.minutes.filter(minute => minute.startMs < beforeMs && minute.count > 0);
-  return list(minutes.slice(-count(query, 1, 200)).reverse(), minute => candleRow(state!, minute));
+  return rows(minutes.slice(-count(query, 1, 200)).reverse(), minute => candleRow(state!, minute));
 }
 
 function candleRow({ instrument }: InstrumentState, candle: Candle): string {

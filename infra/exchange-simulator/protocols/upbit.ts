@@ -7,6 +7,7 @@ import {
   isShort,
   type Member,
   quoted,
+  tickerFacts,
   totalSize,
   writeMembers,
   writeMoney,
@@ -86,12 +87,8 @@ function tradeMembers({ state, trade, streamType, nowMs }: FrameSubject): Member
 
 function tickerMembers({ state, trade, streamType, nowMs }: FrameSubject): Member[] {
   const { priceDecimals, sizeDecimals, nativeCode } = state.instrument;
-  const executedMs = tradeMs(trade);
+  const { executedMs, today, previousClose, rolling, change, yearHigh, yearLow } = tickerFacts(state, trade, 0);
   const [date, time] = compactDateAndTime(executedMs);
-  const { today, previousClose } = state.statistics.day(executedMs, 0);
-  const rolling = state.statistics.rollingDay(executedMs);
-  const range = state.statistics.range();
-  const change = changeOf(trade.price, previousClose);
   const spell = priceSpelling(trade.number);
   const isPadded = spell === fixed8;
   const price = (units: number): string => spell(units, priceDecimals);
@@ -119,9 +116,9 @@ function tickerMembers({ state, trade, streamType, nowMs }: FrameSubject): Membe
     ['trade_timestamp', 'ttms', String(executedMs)],
     ['acc_ask_volume', 'aav', size(today.volume - today.buyVolume)],
     ['acc_bid_volume', 'abv', size(today.buyVolume)],
-    ['highest_52_week_price', 'h52wp', price(Math.max(state.yearHigh, range.high))],
+    ['highest_52_week_price', 'h52wp', price(yearHigh)],
     ['highest_52_week_date', 'h52wdt', '"2025-10-09"'],
-    ['lowest_52_week_price', 'l52wp', price(Math.min(state.yearLow, range.low))],
+    ['lowest_52_week_price', 'l52wp', price(yearLow)],
     ['lowest_52_week_date', 'l52wdt', '"2026-02-06"'],
     ['market_state', 'ms', '"ACTIVE"'],
     ['is_trading_suspended', 'its', 'false'],

@@ -2,6 +2,22 @@ import { type ClientOptions, WebSocket } from 'ws';
 
 export type ProbeFrame = { text: string; isBinary: boolean };
 
+/** The clients of one test, so that none is left behind. */
+export class SocketProbes {
+  #open: SocketProbe[] = [];
+
+  async open(url: string, options: ClientOptions = {}): Promise<SocketProbe> {
+    const probe = await SocketProbe.open(url, options);
+    this.#open.push(probe);
+    return probe;
+  }
+
+  end(): void {
+    for (const probe of this.#open) probe.end();
+    this.#open = [];
+  }
+}
+
 /** A client for tests: keeps what arrives in order and lets a test await the frame it is waiting for. */
 export class SocketProbe {
   readonly socket: WebSocket;

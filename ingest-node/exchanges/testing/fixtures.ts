@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ExchangeName } from '../../../shared/model/exchange.ts';
 import type { Instrument } from '../../../shared/model/instrument.ts';
-import { testInstrument } from './instruments.ts';
+import { testInstrument } from '../../../shared/model/testing/instruments.ts';
 
 export const RECEIVED_TIME = Date.UTC(2026, 10, 22, 4, 26, 41);
 

@@ -1,5 +1,6 @@
 import type { ExchangeName } from '../../../shared/model/exchange.ts';
 import type { Instrument, InstrumentStatus } from '../../../shared/model/instrument.ts';
+import { testInstrument } from '../../../shared/model/testing/instruments.ts';
 import type { ExchangeAdapter } from '../../exchanges/exchange-adapter.ts';
 import type { FrameMeaning } from '../line.ts';
 import type { Dial, SocketEnd, SocketListener } from '../socket.ts';
@@ -107,20 +108,7 @@ export function meaningOf(text: string): FrameMeaning {
 
 export function instrument(nativeCode: string, status: InstrumentStatus = 'trading'): Instrument {
   const [quote = '', base = ''] = nativeCode.split('-');
-  return {
-    exchange: 'upbit',
-    nativeCode,
-    symbol: `${base}/${quote}`,
-    base,
-    quote,
-    englishName: null,
-    koreanName: null,
-    tickSize: null,
-    lotSize: null,
-    status,
-    firstSeen: 1,
-    lastSeen: 1,
-  };
+  return testInstrument('upbit', nativeCode, base, quote, { status });
 }
 
 export function instruments(count: number): Instrument[] {

@@ -1,13 +1,15 @@
 import type { CancelTimer, Clock } from '../clock.ts';
 
-type Timer = { readonly due: number; readonly order: number; readonly fire: () => void };
+type Timer = { readonly due: number; readonly fire: () => void };
 
 const EPOCH = 1_785_397_735_000;
 
-/** A clock that stands still until a test moves it. */
+/**
+ * A clock that stands still until a test moves it. Timers fire in the order of their time, at their time; one that is set
+ * on the way fires too when its time comes.
+ */
 export class ManualClock implements Clock {
   #elapsedMs = 0;
-  #order = 0;
   readonly #timers = new Set<Timer>();
 
   now(): number {
@@ -19,7 +21,7 @@ export class ManualClock implements Clock {
   }
 
   setTimer(ms: number, fire: () => void): CancelTimer {
-    const timer = { due: this.#elapsedMs + Math.max(0, ms), order: this.#order++, fire };
+    const timer = { due: this.#elapsedMs + Math.max(0, ms), fire };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
@@ -29,16 +31,18 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Moves time on, firing each timer at its own moment, and lets promises run in between. */
-  async advance(ms: number): Promise<void> {
+  /** Moves time on at once: for what waits for timers only. */
+  advance(ms: number): void {
+    const end = this.#elapsedMs + ms;
+    while (this.#fireNext(end));
+    this.#elapsedMs = end;
+  }
+
+  /** Moves time on and lets promises run before and after each timer: for what waits for both. */
+  async advanceAndSettle(ms: number): Promise<void> {
     const end = this.#elapsedMs + ms;
     await settle();
-    for (let next = this.#next(); next !== undefined && next.due <= end; next = this.#next()) {
-      this.#timers.delete(next);
-      this.#elapsedMs = Math.max(this.#elapsedMs, next.due);
-      next.fire();
-      await settle();
-    }
+    while (this.#fireNext(end)) await settle();
     this.#elapsedMs = end;
   }
 
@@ -47,8 +51,16 @@ export class ManualClock implements Clock {
     this.#elapsedMs += ms;
   }
 
-  #next(): Timer | undefined {
-    return [...this.#timers].sort((a, b) => a.due - b.due || a.order - b.order)[0];
+  /** Whether a timer was due by then. */
+  #fireNext(end: number): boolean {
+    let next: Timer | null = null;
+    // Whoever was set first stands first, and fires first of those that are due together.
+    for (const timer of this.#timers) if (timer.due <= end && (next === null || timer.due < next.due)) next = timer;
+    if (next === null) return false;
+    this.#timers.delete(next);
+    this.#elapsedMs = Math.max(this.#elapsedMs, next.due);
+    next.fire();
+    return true;
   }
 }
 

@@ -1,7 +1,7 @@
+import { ManualClock } from '../../base/testing/manual-clock.ts';
 import type { Position } from '../../wire/position.ts';
 import { type ConnectionState, ResilientSource, type ResilientSourceOptions } from '../resilient-source.ts';
 import type { ReceivedBatch } from '../stream-receiver.ts';
-import { ManualClock } from './manual-clock.ts';
 import { ScriptedSource } from './scripted-source.ts';
 
 /** A resilient source over scripted ones, whose diary is one list: states, deliveries, heartbeats. */

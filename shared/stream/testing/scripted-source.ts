@@ -1,8 +1,8 @@
+import { trade } from '../../model/testing/market-events.ts';
 import { heartbeatAt } from '../../wire/json-codec.ts';
 import type { Batch, ServerMessage, Snapshot, SnapshotReason, UpstreamState } from '../../wire/messages.ts';
 import type { Lineage } from '../../wire/position.ts';
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../source.ts';
-import { trade } from './market-events.ts';
 
 /** A source that says exactly what the test tells it to say. */
 export class ScriptedSource implements StreamSource {

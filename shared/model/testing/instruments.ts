@@ -1,8 +1,14 @@
-import type { ExchangeName } from '../../../shared/model/exchange.ts';
-import { type Instrument, symbolOf } from '../../../shared/model/instrument.ts';
+import type { ExchangeName } from '../exchange.ts';
+import { type Instrument, symbolOf } from '../instrument.ts';
 
 /** An instrument for tests, as a market list without details would give it. */
-export function testInstrument(exchange: ExchangeName, nativeCode: string, base: string, quote: string): Instrument {
+export function testInstrument(
+  exchange: ExchangeName,
+  nativeCode: string,
+  base: string,
+  quote: string,
+  details: Partial<Instrument> = {},
+): Instrument {
   return {
     exchange,
     nativeCode,
@@ -16,5 +22,6 @@ export function testInstrument(exchange: ExchangeName, nativeCode: string, base:
     status: 'trading',
     firstSeen: 0,
     lastSeen: 0,
+    ...details,
   };
 }

@@ -1,4 +1,4 @@
-/** Who may read the stream: the same rules as an ingest node's, on what a Worker has. */
+/** Who may read the stream, the same on a node and at the edge. */
 
 export type AccessRules = { readonly streamToken: string | null; readonly allowedOrigins: readonly string[] };
 
@@ -9,8 +9,8 @@ export type AccessRequest = {
   readonly queryToken: string | null;
   /** The `Origin` header; absent from everything but browsers. */
   readonly origin: string | undefined;
-  /** Where this request came to: a page served from here may always read. */
-  readonly ownOrigin: string;
+  /** Where this request came to, if pages are served from there: they may always read. */
+  readonly ownOrigin: string | null;
 };
 
 export type AccessRefusal = { readonly status: 401 | 403; readonly code: string; readonly message: string };
@@ -30,16 +30,24 @@ export function refuseAccess(rules: AccessRules, request: AccessRequest): Access
       };
 }
 
-export function isAllowedOrigin({ allowedOrigins }: AccessRules, origin: string | undefined): boolean {
-  return origin === undefined || origin === '' || allowedOrigins.length === 0 || allowedOrigins.includes(origin);
+/** The `Access-Control-Allow-Origin` of an answer, `null` for none; `origin` is empty when the request named none. */
+export function originToAllow({ allowedOrigins }: AccessRules, origin: string): string | null {
+  if (allowedOrigins.length === 0) return origin || '*';
+  return allowedOrigins.includes(origin) ? origin : null;
+}
+
+function isAllowedOrigin({ allowedOrigins }: AccessRules, origin: string | undefined): boolean {
+  return origin === undefined || allowedOrigins.length === 0 || allowedOrigins.includes(origin);
 }
 
 /** Takes as long whatever is given: nothing can be learned from the time. */
 export function isSameSecret(given: string, secret: string): boolean {
   const encoder = new TextEncoder();
-  const a = encoder.encode(given);
-  const b = encoder.encode(secret);
-  let difference = a.length ^ b.length;
-  for (let index = 0; index < b.length; index++) difference |= (a[index] ?? 0) ^ b[index]!;
+  const bytes = encoder.encode(given);
+  const expected = encoder.encode(secret);
+  const compared = new Uint8Array(expected.length);
+  compared.set(bytes.subarray(0, expected.length));
+  let difference = bytes.length ^ expected.length;
+  for (let index = 0; index < expected.length; index++) difference |= compared[index]! ^ expected[index]!;
   return difference === 0;
 }
