@@ -107,7 +107,7 @@ export class Session {
       return;
     }
     this.pump();
-    if (!this.#isClosed && this.#cursor.isCaughtUp && this.#socket.bufferedBytes < this.#bounds.highWaterBytes) {
+    if (!this.#isClosed && this.#cursor.isCaughtUp) {
       const { epoch, offset } = this.#cursor.position;
       this.#send(encodeMessage(heartbeatAt(this.#log.writer, epoch, offset)));
     }

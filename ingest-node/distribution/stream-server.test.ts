@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { systemClock } from '../../shared/base/clock.ts';
 import { numberedTrade, quote } from '../../shared/model/testing/market-events.ts';
 import { type StreamHarness, streamSuite, untilInRealTime } from '../../shared/stream/stream.suite.ts';
@@ -12,14 +12,17 @@ import { WebSocketSource } from '../../shared/stream/websocket-source.ts';
 import type { Batch, ServerMessage } from '../../shared/wire/messages.ts';
 import { DEFAULT_SESSION_BOUNDS, type SessionBounds } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { StreamServer } from './stream-server.ts';
+import { StreamServer, type StreamServerOptions } from './stream-server.ts';
 
 /** The real server of a node over a log that a test writes. */
-async function serve(bounds: SessionBounds = DEFAULT_SESSION_BOUNDS) {
+async function serve(
+  bounds: SessionBounds = DEFAULT_SESSION_BOUNDS,
+  options: Pick<StreamServerOptions, 'pingIntervalMs' | 'deadAfterMs'> = {},
+) {
   const publisher = new Publisher(new StreamLog(), () => systemClock.monotonic());
   const sessions = new SessionRegistry({ server: 'node-1', log: publisher.log, clock: systemClock, bounds });
   sessions.setUpstream('live');
-  const streams = new StreamServer({ sessions, refuse: () => null, maxSessionsPerAddress: 3 });
+  const streams = new StreamServer({ sessions, refuse: () => null, maxSessionsPerAddress: 3, ...options });
   const http = createServer();
   const sockets = new Set<Socket>();
   http.on('connection', socket => {
@@ -73,8 +76,8 @@ describe('the stream server', () => {
     for (const stop of stops.splice(0).reverse()) await stop();
   });
 
-  async function client(url: string): Promise<WebSocket> {
-    const socket = new WebSocket(url);
+  async function client(url: string, options: ClientOptions = {}): Promise<WebSocket> {
+    const socket = new WebSocket(url, options);
     stops.push(() => socket.terminate());
     await once(socket, 'open');
     return socket;
@@ -86,9 +89,24 @@ describe('the stream server', () => {
     publisher.beginEpoch(5);
     const open = [await client(url), await client(url), await client(url)];
     await expect(client(url)).rejects.toThrow('429');
-    open[0]?.close();
-    await untilInRealTime(() => sessions.size === 2);
-    await client(url);
+    for (const socket of open) socket.close();
+    await untilInRealTime(() => sessions.size === 0);
+    for (let count = 0; count < 3; count++) await client(url);
+    await expect(client(url)).rejects.toThrow('429');
+  });
+
+  test('a client that answers no ping is ended, one that does is not', async () => {
+    const { publisher, sessions, url, stop } = await serve(DEFAULT_SESSION_BOUNDS, {
+      pingIntervalMs: 10,
+      deadAfterMs: 100,
+    });
+    stops.push(stop);
+    publisher.beginEpoch(5);
+    const alive = await client(url);
+    const dead = await client(url, { autoPong: false });
+    await once(dead, 'close');
+    await untilInRealTime(() => sessions.size === 1);
+    expect(alive.readyState).toBe(WebSocket.OPEN);
   });
 
   test('[SLO1] [CNF1] a squeezed session over a real socket is sent less, keeps every trade and ends up to date', async () => {

@@ -14,8 +14,13 @@ export type StreamServerOptions = {
   /** The owner's say on a request: token, origin, path, readiness. `null` lets it in. */
   readonly refuse: (request: IncomingMessage, url: URL) => UpgradeRefusal | null;
   readonly maxSessionsPerAddress?: number;
-  /** How often a client that says nothing is pinged; one that misses two pings is gone. */
+  /** How often every client is pinged. */
   readonly pingIntervalMs?: number;
+  /**
+   * A client that has answered nothing for so long is gone. Long, because a ping waits behind all that the kernels
+   * between us hold: ten megabytes on a line of 100 kB/s are 100 s, and slow is not dead.
+   */
+  readonly deadAfterMs?: number;
 };
 
 type Wish = { readonly position: Position | null; readonly cut: Cut; readonly address: string };
@@ -34,12 +39,12 @@ export class StreamServer {
     clientTracking: true,
   });
   readonly #perAddress = new Map<string, number>();
-  readonly #heard = new WeakSet<WebSocket>();
+  readonly #heardAt = new WeakMap<WebSocket, number>();
   readonly #pinger: NodeJS.Timeout;
   readonly #encoder = new FrameEncoder();
 
   constructor(options: StreamServerOptions) {
-    this.#options = { maxSessionsPerAddress: 1_000, pingIntervalMs: 30_000, ...options };
+    this.#options = { maxSessionsPerAddress: 1_000, pingIntervalMs: 30_000, deadAfterMs: 300_000, ...options };
     this.#pinger = setInterval(() => this.#pingAll(), this.#options.pingIntervalMs);
     this.#pinger.unref();
   }
@@ -90,10 +95,11 @@ export class StreamServer {
   #open(webSocket: WebSocket, { position, cut }: Wish): void {
     const { sessions } = this.#options;
     const session = sessions.add(new WsSessionSocket(webSocket, this.#encoder), position, cut);
-    this.#heard.add(webSocket);
-    webSocket.on('pong', () => this.#heard.add(webSocket));
+    const heard = () => this.#heardAt.set(webSocket, performance.now());
+    heard();
+    webSocket.on('pong', heard);
     webSocket.on('message', (data: RawData, isBinary: boolean) => {
-      this.#heard.add(webSocket);
+      heard();
       if (!session.receive(isBinary ? '' : data.toString())) sessions.unexpectedMessages++;
     });
     // Errors (a message that is too large, a broken frame) are always followed by a close.
@@ -115,7 +121,8 @@ export class StreamServer {
 
   #pingAll(): void {
     for (const client of this.#server.clients) {
-      if (!this.#heard.delete(client)) client.terminate();
+      const silentMs = performance.now() - (this.#heardAt.get(client) ?? 0);
+      if (silentMs > this.#options.deadAfterMs) client.terminate();
       else client.ping();
     }
   }

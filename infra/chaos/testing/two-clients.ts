@@ -106,7 +106,9 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
   // Everything that was sealed until now must still reach both.
   const end = node.log.position;
   narrow.proxy.squeeze(Number.POSITIVE_INFINITY);
-  await expect.poll(() => isAtOrAfter(squeezed.position, end), { timeout: 60_000 }).toBe(true);
+  await expect
+    .poll(() => squeezed.closed() ?? isAtOrAfter(squeezed.recorder.position, end), { timeout: 60_000 })
+    .toBe(true);
   const hasAll = ({ source }: Client) => isAtOrAfter(source.position, end);
   await expect.poll(() => Object.values(clients).every(hasAll), { timeout: 20_000 }).toBe(true);
   const lastIndex = simulator.truth.lastIndex;
@@ -130,9 +132,9 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
       longestSilenceMs: Math.round(longestSilenceMs),
     });
   }
-  const squeezedReport = checkStream({ reference: sealed, deliveries: squeezed.deliveries });
+  const squeezedReport = checkStream({ reference: sealed, deliveries: squeezed.recorder.deliveries });
   expect(squeezedReport.violations, 'what the squeezed client was given').toEqual([]);
-  const { covered, delivered } = coverageOf(squeezed);
+  const { covered, delivered } = coverageOf(squeezed.recorder);
   figures.push({ client: 'squeezed', covered, delivered, trades: squeezedReport.figures.trades });
   if (options.expectsConflation) expect(delivered).toBeLessThan(covered);
   expect(invented(simulator.truth.trades(), sealed)).toEqual([]);
@@ -166,15 +168,22 @@ function client(port: number, stops: (() => unknown)[]): Client {
 }
 
 /** One connection for the whole run, as it came: a consumer that does not mind waiting. */
-function squeezedClient(port: number, stops: (() => unknown)[]): DeliveryRecorder {
+function squeezedClient(
+  port: number,
+  stops: (() => unknown)[],
+): { recorder: DeliveryRecorder; closed: () => string | null } {
+  let closed: string | null = null;
   const recorder = new DeliveryRecorder(() => performance.now());
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/exchange`);
   socket.addEventListener('message', ({ data }) => {
     const decoded = decodeMessage(String(data));
     if (decoded.ok) recorder.message(decoded.message);
   });
+  socket.addEventListener('close', ({ code, reason }) => {
+    closed = `closed with ${code} ${reason}`;
+  });
   stops.push(() => socket.close());
-  return recorder;
+  return { recorder, closed: () => closed };
 }
 
 /** How many offsets its batches cover, and how many events were in them. */
