@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { EXCHANGES } from '../shared/model/exchange.ts';
 import type { ServerMessage } from '../shared/wire/messages.ts';
 import type { InfraHealth, ServiceInfo } from '../shared/wire/service-info.ts';
 import { type IngestNode, startIngestNode } from './bootstrap.ts';
@@ -176,7 +177,7 @@ describe('the HTTP surface', () => {
     const bad = await fetch(`${url}/api/tickers?exchange=mtgox&symbol=BTC`);
     expect(bad.status).toBe(400);
     expect((await bad.json()).error.message).toBe(
-      'exchange "mtgox" is unknown; known are binance, upbit, bithumb; symbol "BTC" is not BASE/QUOTE, like BTC/KRW',
+      `exchange "mtgox" is unknown; known are ${EXCHANGES.join(', ')}; symbol "BTC" is not BASE/QUOTE, like BTC/KRW`,
     );
   });
 
@@ -223,7 +224,7 @@ describe('the stream', () => {
     expect(report).toMatchObject({
       data: 1,
       faults: 1,
-      faultSamples: ['record 1: exchange "mtgox" is not one of binance, upbit, bithumb'],
+      faultSamples: [`record 1: exchange "mtgox" is not one of ${EXCHANGES.join(', ')}`],
     });
   });
 

@@ -18,6 +18,9 @@ import { createHttpApp } from './operations/http-app.ts';
 import { HttpServer } from './operations/http-server.ts';
 import { InstrumentDirectory } from './operations/instrument-directory.ts';
 import type { Logger } from './operations/logger.ts';
+import { recordRoute } from './recording/record-route.ts';
+import { TrafficRecorder } from './recording/traffic-recorder.ts';
+import { replayRoute } from './replay/replay-route.ts';
 import { Replayer } from './replay/replayer.ts';
 
 export type IngestNodeOptions = {
@@ -53,16 +56,19 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
   const leadership = new ComponentMonitor('leadership', clock);
   const sessions = new SessionRegistry({ server: config.nodeId, log, clock });
   const distributor = new Distributor({ log, clock, onHeartbeat: () => sessions.heartbeat() });
-  const leader = new Leader({
+  const recorder = new TrafficRecorder({ clock, marketLists: () => leader.marketLists() });
+  const leader: Leader = new Leader({
     adapters: config.exchanges.map(exchange => EXCHANGE_ADAPTERS[exchange]),
     simulatorUrl: config.exchangeSimulatorUrl,
+    deltaSymbols: { binance: new Set(config.binanceDiffBooks) },
     distributor,
     clock,
     logger,
     onInstruments: (exchange, list) => instruments.replace(exchange, list),
+    tap: recorder,
     ...(options.onFeedState === undefined ? {} : { onFeedState: options.onFeedState }),
   });
-  const replayer = new Replayer({ leader, instruments, clock, logger });
+  const replayer = new Replayer({ distributor, instruments, clock, logger });
 
   const health: HealthSource = {
     server: config.nodeId,
@@ -102,7 +108,10 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     upgrade: (request, socket, head) => streamServer.upgrade(request, socket, head),
     onFault: error => logger.error({ error: String(error) }, 'an upgrade failed'),
   });
-  const controlServer = new ControlServer(config.dataDir, replayer);
+  const controlServer = new ControlServer(config.dataDir, {
+    'POST /replay': replayRoute(replayer),
+    'GET /record': recordRoute(recorder),
+  });
   const election = new SoloLeaderElection(new EpochFile(config.dataDir), clock);
 
   const stop = async () => {

@@ -1,13 +1,18 @@
 import type { Clock } from '../shared/base/clock.ts';
 import type { ExchangeName } from '../shared/model/exchange.ts';
 import type { Instrument } from '../shared/model/instrument.ts';
+import type { Candle, Trade } from '../shared/model/market-event.ts';
 import type { EpochMillis } from '../shared/model/time.ts';
 import { ConverterService } from './conversion/converter-service.ts';
+import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from './conversion/delta-books.ts';
+import { TradeBackfill, type TradeBackfillCounts } from './conversion/trade-backfill.ts';
 import type { Distributor } from './distribution/distributor.ts';
 import type { ExchangeAdapter, InstrumentIndex } from './exchanges/exchange-adapter.ts';
+import { fetchBookSnapshot } from './feeds/book-snapshot.ts';
 import { ExchangeFeeds, type FeedStatus } from './feeds/exchange-feeds.ts';
 import type { FeedReport } from './feeds/feed.ts';
 import type { FrameMeaning } from './feeds/line.ts';
+import type { Traffic, TrafficTap } from './feeds/traffic-tap.ts';
 import type { Logger } from './operations/logger.ts';
 
 export type LeaderOptions = {
@@ -18,9 +23,13 @@ export type LeaderOptions = {
   readonly logger: Logger;
   readonly onInstruments: (exchange: ExchangeName, instruments: readonly Instrument[]) => void;
   readonly onFeedState?: (exchange: ExchangeName, report: FeedReport) => void;
+  /** Symbols whose whole books are built from their changes, by exchange; none by default. */
+  readonly deltaSymbols?: Readonly<Partial<Record<ExchangeName, ReadonlySet<string>>>>;
+  /** Sees all traffic with the exchanges while it is open. */
+  readonly tap?: TrafficTap;
 };
 
-/** Order books that wait for their turn are looked at this often. */
+/** Order books that wait for their turn, and minutes that wait for their end, are looked at this often. */
 const FLUSH_INTERVAL_MS = 25;
 
 /** What the leading node does and nobody else: exchange frames in, converted events to the distributor. */
@@ -28,6 +37,9 @@ export class Leader {
   readonly converter: ConverterService;
   readonly #options: LeaderOptions;
   readonly #feeds: readonly ExchangeFeeds[];
+  /** For each exchange whose books can be built from changes. */
+  readonly #deltaBooks = new Map<ExchangeName, DeltaBooks>();
+  readonly #backfills = new Map<ExchangeName, TradeBackfill>();
   #cancelFlush: () => void = () => {};
 
   constructor(options: LeaderOptions) {
@@ -35,46 +47,149 @@ export class Leader {
     this.converter = new ConverterService({
       onRejectionSample: sample => options.logger.warn({ ...sample }, 'a record was rejected'),
     });
-    this.#feeds = options.adapters.map(
-      adapter =>
-        new ExchangeFeeds({
-          adapter,
-          simulatorUrl: options.simulatorUrl,
-          onFrame: (bytes, receivedTime, instruments) => this.ingest(adapter, bytes, receivedTime, instruments),
-          onFeedState: report => this.#feedState(adapter.exchange, report),
-          onInstruments: instruments => options.onInstruments(adapter.exchange, instruments),
-          clock: options.clock,
-        }),
-    );
+    this.#feeds = options.adapters.map(adapter => {
+      const deltaSymbols = options.deltaSymbols?.[adapter.exchange] ?? new Set();
+      const feeds: ExchangeFeeds = new ExchangeFeeds({
+        adapter,
+        simulatorUrl: options.simulatorUrl,
+        deltaSymbols,
+        onFrame: (bytes, receivedTime, instruments, key) => {
+          const backfill = this.#backfills.get(adapter.exchange);
+          backfill?.beforeFrame(key, () => feeds.instrumentsOf(key).map(({ symbol }) => symbol));
+          return this.ingest(adapter, bytes, receivedTime, instruments, backfill);
+        },
+        onFeedState: report => {
+          const carried = feeds.instrumentsOf(report.key);
+          const subscribingMs = adapter.subscribeMessages(carried).length * adapter.limits.messageSpacingMs;
+          const symbols = carried.map(({ symbol }) => symbol);
+          this.#backfills.get(adapter.exchange)?.onFeedState(report.key, report.state, symbols, subscribingMs);
+          if (report.state === 'live') this.#deltaBooks.get(adapter.exchange)?.onFeedLive(carried, subscribingMs);
+          if (report.state !== 'live') this.converter.interrupt(adapter.exchange, symbols);
+          this.#feedState(adapter.exchange, report);
+        },
+        onInstruments: instruments => {
+          this.#backfills.get(adapter.exchange)?.setInstruments(instruments);
+          this.#warnOfUnlisted(adapter.exchange, deltaSymbols, instruments);
+          options.onInstruments(adapter.exchange, instruments);
+        },
+        clock: options.clock,
+        ...(options.tap === undefined ? {} : { tap: options.tap }),
+      });
+      this.#buildBooks(adapter, feeds, deltaSymbols);
+      this.#backfills.set(adapter.exchange, this.#createBackfill(adapter, feeds));
+      return feeds;
+    });
   }
 
   start(): void {
+    for (const backfill of this.#backfills.values()) backfill.start();
     for (const feeds of this.#feeds) feeds.start();
     this.#flushLater();
   }
 
   /** Resolves when no exchange socket is open; what was received until then has been offered. */
   async stop(): Promise<void> {
+    for (const backfill of this.#backfills.values()) backfill.stop();
     await Promise.all(this.#feeds.map(feeds => feeds.stop()));
+    for (const books of this.#deltaBooks.values()) books.stop();
     this.#cancelFlush();
     this.#options.distributor.offer(this.converter.flush(Number.POSITIVE_INFINITY));
   }
 
-  /** One frame through the whole pipeline; the answer is for the feed it came from. */
+  /** While another node leads: what its stream carries, so that this one continues where it leaves off. */
+  remember(event: Trade | Candle, now: EpochMillis): void {
+    this.converter.remember(event, now);
+    if (event.type === 'trade') this.#backfills.get(event.exchange)?.remember(event);
+  }
+
+  /**
+   * One frame through the whole pipeline; the answer is for the feed it came from.
+   *
+   * @param backfill looks for what is missing between the trades; none for frames that no feed brought just now
+   */
   ingest(
     adapter: ExchangeAdapter,
     frame: Uint8Array,
     receivedTime: EpochMillis,
     instruments: InstrumentIndex,
+    backfill?: TradeBackfill,
   ): FrameMeaning {
-    const { events, control, isData } = this.converter.convert(adapter, frame, receivedTime, instruments);
+    const converted = this.converter.convert(adapter, frame, receivedTime, instruments);
+    const { events, trades, bookDeltas, control, isData } = converted;
     if (events.length > 0) this.#options.distributor.offer(events);
+    backfill?.observe(trades);
+    if (bookDeltas.length > 0) {
+      const books = this.#deltaBooks.get(adapter.exchange)?.apply(bookDeltas, receivedTime) ?? [];
+      this.#options.distributor.offer(this.converter.admit(books, receivedTime));
+    }
     if (control !== null) return { kind: 'control', control };
     return { kind: isData ? 'events' : 'rejected' };
   }
 
   feeds(): FeedStatus[] {
     return this.#feeds.flatMap(feeds => feeds.status());
+  }
+
+  /** What became of the trades that feeds missed, by exchange. */
+  tradeBackfillCounts(): TradeBackfillCounts[] {
+    return [...this.#backfills.values()].map(backfill => backfill.counts());
+  }
+
+  /** What became of the books that are built from changes. */
+  deltaBookCounts(): DeltaBookCounts[] {
+    return [...this.#deltaBooks.values()].map(books => books.counts());
+  }
+
+  /** The newest market list of each exchange, as it came. */
+  marketLists(): Traffic[] {
+    return this.#feeds.flatMap(feeds => feeds.marketLists);
+  }
+
+  #createBackfill({ exchange, tradeHistory }: ExchangeAdapter, feeds: ExchangeFeeds): TradeBackfill {
+    const { distributor, clock } = this.#options;
+    return new TradeBackfill({
+      exchange,
+      history: tradeHistory,
+      clock,
+      random: Math.random,
+      acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal),
+      get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal),
+      publish: events => {
+        const admitted = this.converter.admit(events, clock.now());
+        distributor.offer(admitted);
+        return admitted.filter(({ type }) => type === 'trade').length;
+      },
+    });
+  }
+
+  #buildBooks(adapter: ExchangeAdapter, feeds: ExchangeFeeds, symbols: ReadonlySet<string>): void {
+    const { exchange, deltaBooks: rules } = adapter;
+    if (rules === undefined) return;
+    const { distributor, clock } = this.#options;
+    const { endpoints, rest, restBudget } = feeds;
+    const source = { restUrl: endpoints.restUrl, rest, budget: restBudget, rules: rules.snapshot };
+    const books = new DeltaBooks({
+      exchange,
+      rules,
+      symbols,
+      fetch: (nativeCode, signal) => fetchBookSnapshot(source, nativeCode, signal),
+      onBook: book => distributor.offer(this.converter.admit([book], book.receivedTime)),
+      onReport: report => this.#reportBook(report),
+      clock,
+    });
+    this.#deltaBooks.set(exchange, books);
+  }
+
+  #reportBook(report: DeltaBookReport): void {
+    const isWell = report.kind === 'built';
+    this.#options.logger[isWell ? 'info' : 'warn']({ ...report }, isWell ? 'a book was built' : 'a book waits');
+  }
+
+  #warnOfUnlisted(exchange: ExchangeName, symbols: ReadonlySet<string>, listed: readonly Instrument[]): void {
+    const trading = new Set(listed.filter(({ status }) => status === 'trading').map(({ symbol }) => symbol));
+    const missing = [...symbols].filter(symbol => !trading.has(symbol));
+    if (missing.length === 0) return;
+    this.#options.logger.warn({ exchange, symbols: missing }, 'books to build of symbols that are not traded');
   }
 
   #feedState(exchange: ExchangeName, { key, state, since, reason }: FeedReport): void {

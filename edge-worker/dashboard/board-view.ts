@@ -1,9 +1,8 @@
 import { compareDecimals, type Decimal } from '../../shared/model/decimal.ts';
-import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Ticker } from '../../shared/model/market-event.ts';
 import { create, setAttribute, setText } from './dom.ts';
 import { directionOf, groupDigits, type Language, NOTHING, percent, shortAmount } from './format.ts';
-import { BOARD_EXCHANGES, BOARD_QUOTES, type BoardRow } from './price-board.ts';
+import { BOARD_EXCHANGES, BOARD_QUOTES, type BoardExchange, type BoardRow } from './price-board.ts';
 import { TEXTS } from './texts.ts';
 
 type PriceCell = {
@@ -18,7 +17,7 @@ type RowView = {
   readonly element: HTMLTableRowElement;
   readonly name: Element;
   readonly detail: Element;
-  readonly prices: Readonly<Record<ExchangeName, PriceCell>>;
+  readonly prices: Readonly<Record<BoardExchange, PriceCell>>;
   readonly premiumCell: Element;
   readonly premium: Element;
   readonly bar: HTMLElement;
@@ -123,7 +122,7 @@ function createRow(base: string): RowView {
   const name = create('span', { class: 'name', 'data-testid': 'name' });
   const detail = create('span', { class: 'detail' });
   const prices = Object.fromEntries(BOARD_EXCHANGES.map(exchange => [exchange, createPrice(base, exchange)])) as Record<
-    ExchangeName,
+    BoardExchange,
     PriceCell
   >;
   const premium = create('span', { class: 'premium-rate', 'data-testid': `premium-${base}` });
@@ -139,7 +138,7 @@ function createRow(base: string): RowView {
   return { element, name, detail, prices, premiumCell, premium, bar };
 }
 
-function createPrice(base: string, exchange: ExchangeName): PriceCell {
+function createPrice(base: string, exchange: BoardExchange): PriceCell {
   const price = create('span', { class: 'last', 'data-testid': `price-${exchange}-${base}` });
   const rate = create('span', { class: 'rate', 'data-testid': `rate-${exchange}-${base}` });
   const volume = create('span', { class: 'volume', 'data-testid': `volume-${exchange}-${base}` });

@@ -1,6 +1,6 @@
 /** The dashboard: one stream, drawn at most once per animation frame, and of that only what changed. */
 import { ExchangeStream } from '../../shared/client/index.ts';
-import type { ExchangeName } from '../../shared/model/exchange.ts';
+import { EXCHANGES, type ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { FeedState, Ticker } from '../../shared/model/market-event.ts';
 import { BoardView } from './board-view.ts';
@@ -24,7 +24,7 @@ const preferences = loadPreferences(() => localStorage);
 const board = new PriceBoard();
 const tape = new Tape(TAPE_LENGTH);
 const feeds = new Map<ExchangeName, FeedState[]>(BOARD_EXCHANGES.map(exchange => [exchange, []]));
-const shown = new Set<ExchangeName>(BOARD_EXCHANGES);
+const shown = new Set<ExchangeName>(EXCHANGES);
 
 const search = byId('search', HTMLInputElement);
 const sorting = byId('sort', HTMLSelectElement);

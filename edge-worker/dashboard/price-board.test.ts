@@ -97,6 +97,14 @@ describe('the board', () => {
     expect(bases(board.arrange('', 'name'))).toEqual(['AAA', 'BBB', 'CCC', 'USDT']);
   });
 
+  it('has no place for an exchange without a column', () => {
+    const board = boardOf(ticker('coinone', 'BTC/KRW', '1'));
+    expect(board.size).toBe(0);
+    board.apply(ticker('upbit', 'BTC/KRW', '2'));
+    board.apply(ticker('coinone', 'BTC/KRW', '3'));
+    expect(Object.keys(board.row('BTC')?.tickers ?? {})).toEqual(['upbit']);
+  });
+
   it('names the change window of each exchange as its tickers say', () => {
     const board = boardOf(
       ticker('upbit', 'BTC/KRW', '1'),

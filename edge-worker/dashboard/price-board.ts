@@ -5,13 +5,17 @@ import type { ChangeWindow, Ticker } from '../../shared/model/market-event.ts';
 import { kimchiPremium } from './premium.ts';
 import { isMeant } from './search.ts';
 
-/** The exchanges in the order of their columns, and the currency that the board shows of each. */
-export const BOARD_QUOTES = { upbit: 'KRW', bithumb: 'KRW', binance: 'USDT' } as const satisfies Record<
-  ExchangeName,
-  string
+/**
+ * The exchanges that have a column, in their order, and the currency that the board shows of each. Others are left to
+ * the tape.
+ */
+export const BOARD_QUOTES = { upbit: 'KRW', bithumb: 'KRW', binance: 'USDT' } as const satisfies Partial<
+  Record<ExchangeName, string>
 >;
 
-export const BOARD_EXCHANGES = Object.keys(BOARD_QUOTES) as ExchangeName[];
+export type BoardExchange = keyof typeof BOARD_QUOTES;
+
+export const BOARD_EXCHANGES = Object.keys(BOARD_QUOTES) as BoardExchange[];
 
 export type BoardRow = {
   readonly base: string;
@@ -48,7 +52,7 @@ export class PriceBoard {
     return this.#rows.get(base) ?? null;
   }
 
-  /** Takes a newer ticker. Markets in other currencies have no place on the board. */
+  /** Takes a newer ticker. Exchanges without a column and markets in other currencies have no place on the board. */
   apply(ticker: Ticker): void {
     const base = baseOf(ticker);
     if (base === null) return;
@@ -133,7 +137,11 @@ export class PriceBoard {
 
 function baseOf({ exchange, symbol }: Ticker): string | null {
   const base = symbol.slice(0, symbol.indexOf('/'));
-  return symbol === symbolOf(base, BOARD_QUOTES[exchange]) ? base : null;
+  return hasColumn(exchange) && symbol === symbolOf(base, BOARD_QUOTES[exchange]) ? base : null;
+}
+
+function hasColumn(exchange: ExchangeName): exchange is BoardExchange {
+  return exchange in BOARD_QUOTES;
 }
 
 /** Korean exchanges come first in {@link BOARD_EXCHANGES}: theirs are the names people here know. */

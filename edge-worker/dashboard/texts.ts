@@ -87,7 +87,7 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
       footer:
         '김치 프리미엄 = 업비트 원화 가격 ÷ (바이낸스 USDT 가격 × 업비트 USDT/KRW) − 1. 거래대금은 최근 24시간, 등락률은 거래소마다 기준 시각이 다릅니다.',
     },
-    exchange: { upbit: '업비트', bithumb: '빗썸', binance: '바이낸스' },
+    exchange: { upbit: '업비트', bithumb: '빗썸', binance: '바이낸스', coinone: '코인원' },
     connection: {
       connecting: '연결 중',
       live: '실시간',
@@ -149,7 +149,7 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
       footer:
         'Kimchi premium = Upbit KRW price ÷ (Binance USDT price × Upbit USDT/KRW) − 1. Volume is the last 24 hours; each exchange measures change from its own time of day.',
     },
-    exchange: { upbit: 'Upbit', bithumb: 'Bithumb', binance: 'Binance' },
+    exchange: { upbit: 'Upbit', bithumb: 'Bithumb', binance: 'Binance', coinone: 'Coinone' },
     connection: {
       connecting: 'Connecting',
       live: 'Live',

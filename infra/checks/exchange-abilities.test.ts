@@ -8,7 +8,10 @@ import { EXCHANGE_ADAPTERS } from '../../ingest-node/exchanges/registry.ts';
 import { ExchangeFeeds } from '../../ingest-node/feeds/exchange-feeds.ts';
 import { EXCHANGES, type ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
-import type { MarketEvent, Trade } from '../../shared/model/market-event.ts';
+import type { Candle, MarketEvent, Trade } from '../../shared/model/market-event.ts';
+import { MINUTE_MS } from '../../shared/model/time.ts';
+import { steadyClock } from '../chaos/testing/steady-clock.ts';
+import { CANDLE_FIELDS, trueCandles } from '../chaos/testing/true-candles.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../exchange-simulator/simulator.ts';
 
 const stops: (() => Promise<unknown> | unknown)[] = [];
@@ -19,6 +22,7 @@ afterEach(async () => {
 type Subscribed = {
   simulator: Simulator;
   feeds: ExchangeFeeds;
+  converter: ConverterService;
   events: MarketEvent[];
   rejected: () => number;
   listed: () => readonly Instrument[];
@@ -44,7 +48,7 @@ async function subscribe(
         events: converted,
         control,
         isData,
-      } = converter.convert(EXCHANGE_ADAPTERS[exchange], bytes, receivedTime, instruments);
+      } = converter.convert(EXCHANGE_ADAPTERS[exchange], bytes, options.now?.() ?? receivedTime, instruments);
       events.push(...converted);
       if (control !== null) return { kind: 'control', control };
       return { kind: isData ? 'events' : 'rejected' };
@@ -59,6 +63,7 @@ async function subscribe(
   return {
     simulator,
     feeds,
+    converter,
     events,
     rejected: () => converter.counts().rejections.reduce((sum, { count }) => sum + count, 0),
     listed: () => listed,
@@ -73,11 +78,13 @@ describe.each(EXCHANGES)('[exchange:%s]', { timeout: 60_000 }, exchange => {
     const seen = () => new Set(events.map(({ symbol }) => symbol));
     await expect.poll(() => listed().length, SOON).toBeGreaterThan(10);
     await expect.poll(() => seen().size, SOON).toBe(listed().length);
-    const { sockets } = simulator.stats().exchanges[exchange];
-    expect(sockets).toHaveLength(1);
-    expect(Object.values(sockets[0]!.subscriptions)).toEqual(
-      EXCHANGE_ADAPTERS[exchange].channels.map(() => listed().length),
-    );
+    // Where every channel of every instrument takes a message of its own, data come before the last one was sent.
+    await expect
+      .poll(
+        () => simulator.stats().exchanges[exchange].sockets.map(socket => Object.values(socket.subscriptions)),
+        SOON,
+      )
+      .toEqual([EXCHANGE_ADAPTERS[exchange].channels.map(() => listed().length)]);
     expect(feeds.status()).toMatchObject([{ key: `${exchange}-0`, state: 'live', instruments: listed().length }]);
     expect(rejected()).toBe(0);
   });
@@ -174,6 +181,41 @@ describe.each(EXCHANGES)('[exchange:%s]', { timeout: 60_000 }, exchange => {
         return missing();
       }, OFTEN)
       .toEqual([]);
+  });
+
+  test('[channel:candle] closes a minute of every instrument once, with what was traded in it', async () => {
+    const { now } = steadyClock(30);
+    const quiet = { idleTimeoutMs: 3_600_000, binancePingIntervalMs: 3_600_000, statusIntervalMs: 3_600_000 };
+    const options = { eventsPerSecond: 60, now, ...quiet };
+    const { simulator, events, listed, converter } = await subscribe(exchange, options);
+    await expect.poll(() => listed().length, SOON).toBeGreaterThan(10);
+    const traded = () => new Set(events.filter(isTrade).map(({ symbol }) => symbol));
+    await expect.poll(() => traded().size, OFTEN).toBe(listed().length);
+    // What we build ourselves begins with a minute that is observed from its beginning, and two seconds before.
+    const openTime = Math.ceil((now() + 2_000) / MINUTE_MS) * MINUTE_MS;
+    const candles = () => events.filter(event => event.type === 'candle' && event.openTime === openTime) as Candle[];
+    await expect
+      .poll(() => {
+        events.push(...converter.flush(now()));
+        return events.some(event => event.type === 'candle' && event.openTime > openTime) && now() - openTime > 70_000;
+      }, OFTEN)
+      .toBe(true);
+    const happened = trueCandles(simulator, exchange, openTime);
+    expect(happened.size).toBeGreaterThan(5);
+    const closed = candles().filter(candle => candle.closed);
+    expect(closed.map(({ symbol }) => symbol).sort()).toEqual([...happened.keys()].sort());
+    const isDerived = EXCHANGE_ADAPTERS[exchange].candles === 'fromTrades';
+    for (const candle of closed) {
+      const truth = happened.get(candle.symbol)!;
+      // The exchanges round their quote volume, Upbit to five digits after the point; ours is exact.
+      const [sent, exact] = [Number(candle.quoteVolume), Number(truth.quoteVolume)];
+      if (!isDerived) expect(Math.abs(sent - exact)).toBeLessThan(1e-5 + exact * 1e-12);
+      const quoteVolume = isDerived ? truth.quoteVolume : candle.quoteVolume;
+      expect(pick(candle, ...CANDLE_FIELDS), candle.symbol).toEqual({ ...truth, quoteVolume });
+      expect(candle.derived ?? false).toBe(isDerived);
+      const last = candles().findLast(({ symbol }) => symbol === candle.symbol);
+      expect(last, 'never touched again').toBe(candle);
+    }
   });
 
   test('[channel:quote] says what is true, of every instrument', async () => {

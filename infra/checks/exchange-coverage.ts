@@ -12,6 +12,7 @@ export const ABILITIES = [
   { title: 'ticker', tag: '[channel:ticker]' },
   { title: 'order book', tag: '[channel:orderBook]' },
   { title: 'quote', tag: '[channel:quote]' },
+  { title: 'candle', tag: '[channel:candle]' },
 ] as const;
 
 export interface ExchangeCoverage {

@@ -3,14 +3,15 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { answerControl, type ControlContext } from './control/control-api.ts';
 import type { FaultTarget } from './control/faults.ts';
+import { proxyPage } from './control/rest-faults.ts';
 import { EXCHANGES, type ExchangeName } from './market/instruments.ts';
 import type { RestAnswer } from './protocols/exchange-protocol.ts';
+import { noteConnection } from './protocols/outgoing-line.ts';
 
 type Targets = Record<ExchangeName, FaultTarget>;
 
 /** Room for a thousand stream names in an address. */
 const MAX_HEADER_BYTES = 256 * 1024;
-const HTML_503 = '<html><head><title>503 Service Temporarily Unavailable</title></head><body>503</body></html>';
 const NOT_FOUND: RestAnswer = { status: 404, headers: {}, body: 'Not Found' };
 const BAD_REQUEST: RestAnswer = { status: 400, headers: {}, body: 'Bad Request' };
 
@@ -36,9 +37,9 @@ function urlOf(request: IncomingMessage): URL | null {
 type Route = { exchange: ExchangeName; target: FaultTarget; path: string; query: URLSearchParams };
 
 function routeOf({ pathname, searchParams }: URL, targets: Targets): Route | null {
-  const exchange = EXCHANGES.find(name => pathname.startsWith(`/${name}/`));
+  const exchange = EXCHANGES.find(name => pathname === `/${name}` || pathname.startsWith(`/${name}/`));
   if (exchange === undefined) return null;
-  const path = pathname.slice(exchange.length + 1);
+  const path = pathname.slice(exchange.length + 1) || '/';
   return { exchange, target: targets[exchange], path, query: searchParams };
 }
 
@@ -53,14 +54,24 @@ async function answer(request: IncomingMessage, targets: Targets, control: Contr
   const route = routeOf(url, targets);
   if (route === null) return NOT_FOUND;
   const { gate, protocol } = route.target;
-  if (gate.isRefusing) return gate.refusal === 'destroy' ? null : unavailable();
+  if (gate.isRefusing) return gate.refusal === 'destroy' ? null : proxyPage(gate.refusal === 'http502' ? 502 : 503);
   if (request.method !== 'GET') return { status: 405, headers: { allow: 'GET' }, body: 'Method Not Allowed' };
   gate.restRequests += 1;
-  return protocol.rest(route.path, route.query);
+  const { refusal, headers } = gate.limits.call(addressOf(request), route.path, route.query, hasOrigin(request));
+  if (refusal !== null) return refusal;
+  const wrong = gate.restFaults.take(route.exchange, route.path);
+  if (wrong !== null) return wrong;
+  const right = protocol.rest(route.path, route.query);
+  return { ...right, headers: { ...right.headers, ...headers } };
 }
 
-function unavailable(): RestAnswer {
-  return { status: 503, headers: { 'content-type': 'text/html' }, body: HTML_503 };
+/** Limits are counted per address. */
+function addressOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? '';
+}
+
+function hasOrigin(request: IncomingMessage): boolean {
+  return request.headers.origin !== undefined;
 }
 
 function send(response: ServerResponse, { status, headers, body }: RestAnswer): void {
@@ -68,7 +79,6 @@ function send(response: ServerResponse, { status, headers, body }: RestAnswer): 
   response.end(body);
 }
 
-/** Upbit and Bithumb compress when a client offers to; Binance does not. */
 function acceptWebSockets(server: Server, targets: Targets): WebSocketServer[] {
   const shared = { noServer: true, autoPong: false, clientTracking: false, maxPayload: 1024 * 1024 };
   const plain = new WebSocketServer({ ...shared, perMessageDeflate: false });
@@ -91,8 +101,9 @@ function acceptWebSockets(server: Server, targets: Targets): WebSocketServer[] {
     } else if (refusal !== null || route === null) {
       refuse(socket, refusal ?? NOT_FOUND);
     } else {
-      const acceptor = route.exchange === 'binance' ? plain : deflating;
+      const acceptor = route.target.protocol.compresses ? deflating : plain;
       acceptor.handleUpgrade(request, socket, head, webSocket => {
+        noteConnection(webSocket, socket);
         route.target.protocol.open(webSocket, route.path, route.query);
       });
     }
@@ -102,9 +113,10 @@ function acceptWebSockets(server: Server, targets: Targets): WebSocketServer[] {
 
 function refusalOf(request: IncomingMessage, route: Route): RestAnswer | 'destroy' | null {
   const { gate, protocol } = route.target;
-  if (gate.isRefusing) return gate.refusal === 'destroy' ? 'destroy' : unavailable();
+  if (gate.isRefusing)
+    return gate.refusal === 'destroy' ? 'destroy' : proxyPage(gate.refusal === 'http502' ? 502 : 503);
   if (request.method !== 'GET') return { status: 405, headers: {}, body: 'Method Not Allowed' };
-  return protocol.refuses(route.path, route.query);
+  return gate.limits.connect(addressOf(request), hasOrigin(request)) ?? protocol.refuses(route.path, route.query);
 }
 
 function refuse(socket: Duplex, { status, headers, body }: RestAnswer): void {

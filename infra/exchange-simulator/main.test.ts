@@ -38,6 +38,10 @@ describe('the command', () => {
       eventsPerSecond: 500,
     });
     expect(readSettings(['--port', '1'], { SIMULATOR_PORT: '9600' })).toMatchObject({ port: 1 });
+    expect(readSettings(['--full-size', '--seed', '2'], {})).toMatchObject({
+      seed: 2,
+      instruments: { binance: 2_000, upbit: 855, bithumb: 493 },
+    });
   });
 
   it('lists every fault', () => {
@@ -55,7 +59,7 @@ describe('the command', () => {
   });
 
   it('ends with 1 and one plain line when its port is taken', async () => {
-    const simulator = await startSimulator({ instruments: 3 });
+    const simulator = await startSimulator({ instruments: 4 });
     const { code, errors } = await run(['--port', String(simulator.port)]).ended;
     await simulator.stop();
     expect(code).toBe(1);

@@ -1,3 +1,4 @@
+import { EXCHANGES } from './market/instruments.ts';
 import { readSettings, USAGE } from './settings.ts';
 import { startSimulator } from './simulator.ts';
 
@@ -20,7 +21,7 @@ process.on('SIGTERM', stop);
 
 try {
   const { url } = await starting;
-  console.log(`Exchange simulator on ${url} (binance, upbit, bithumb; seed ${settings.seed})`);
+  console.log(`Exchange simulator on ${url} (${EXCHANGES.join(', ')}; seed ${settings.seed})`);
 } catch (error) {
   console.error(`The simulator cannot start: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);

@@ -1,9 +1,11 @@
+import { FULL_SIZE, type InstrumentCounts } from './market/instruments.ts';
+
 /** What the command line and the environment may say. */
 export type SimulatorSettings = {
   port: number;
   host: string;
   seed: number;
-  instruments: number;
+  instruments: InstrumentCounts;
   eventsPerSecond: number;
 };
 
@@ -12,7 +14,7 @@ type Setting = { key: keyof SimulatorSettings; fallback: number; min: number; ma
 const NUMBERS: Record<string, Setting> = {
   '--port': { key: 'port', fallback: 9500, min: 0, max: 65_535, says: 'a port from 0 to 65535' },
   '--seed': { key: 'seed', fallback: 1, min: 0, max: 2_147_483_647, says: 'a whole number from 0 to 2147483647' },
-  '--instruments': { key: 'instruments', fallback: 60, min: 3, max: 5_000, says: 'a whole number from 3 to 5000' },
+  '--instruments': { key: 'instruments', fallback: 60, min: 4, max: 5_000, says: 'a whole number from 4 to 5000' },
   '--events-per-second': {
     key: 'eventsPerSecond',
     fallback: 500,
@@ -22,7 +24,7 @@ const NUMBERS: Record<string, Setting> = {
   },
 };
 
-export const USAGE = `Usage: main.ts [${Object.keys(NUMBERS).join(' N] [')} N] [--host ADDRESS]`;
+export const USAGE = `Usage: main.ts [${Object.keys(NUMBERS).join(' N] [')} N] [--full-size] [--host ADDRESS]`;
 
 /** Read the settings (flags beat SIMULATOR_PORT), or list everything that is wrong with them. */
 export function readSettings(
@@ -36,6 +38,10 @@ export function readSettings(
   for (let index = 0; index < flags.length; index += 1) {
     const [flag = '', inline] = flags[index]!.split('=', 2);
     const setting = NUMBERS[flag];
+    if (flag === '--full-size') {
+      settings.instruments = FULL_SIZE;
+      continue;
+    }
     if (setting === undefined && flag !== '--host') {
       faults.push(`${flag} is not a flag`);
       continue;

@@ -1,15 +1,23 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { SimulatorClock } from './clock.ts';
 import { Faults, type FaultTarget } from './control/faults.ts';
 import { reportState, type SimulatorState } from './control/simulator-state.ts';
 import { createFront } from './http-front.ts';
+import { BanRecord } from './limits/ban-record.ts';
+import { binanceLimits } from './limits/binance-limits.ts';
+import { bithumbLimits } from './limits/bithumb-limits.ts';
+import { ExchangeLimits, type LimitRules } from './limits/exchange-limits.ts';
+import { upbitLimits } from './limits/upbit-limits.ts';
 import type { InstrumentState } from './market/instrument-state.ts';
-import { EXCHANGES, type ExchangeName } from './market/instruments.ts';
+import { EXCHANGES, type ExchangeName, type InstrumentCounts } from './market/instruments.ts';
+import { LifeCycle } from './market/life-cycle.ts';
 import { Market } from './market/market.ts';
 import { Prng } from './market/prng.ts';
 import type { Trade } from './market/trade.ts';
 import { BinanceProtocol } from './protocols/binance-protocol.ts';
 import { bithumbDialect } from './protocols/bithumb.ts';
+import { CoinoneProtocol } from './protocols/coinone-protocol.ts';
 import { ExchangeGate } from './protocols/exchange-gate.ts';
 import { KoreanProtocol, type KoreanTimings } from './protocols/korean-protocol.ts';
 import { upbitDialect } from './protocols/upbit.ts';
@@ -21,11 +29,13 @@ export type SimulatorOptions = {
   port?: number;
   host?: string;
   seed?: number;
-  /** Instruments over all exchanges. */
-  instruments?: number;
+  /** Instruments over all exchanges, or at each. */
+  instruments?: InstrumentCounts;
   /** Changes per second over all exchanges: a trade counts three (trade, ticker, book), a book change one. */
   eventsPerSecond?: number;
-  /** Epoch milliseconds now; the market follows it. */
+  /** False: nobody is turned away, but `bans` still tells who would have been. */
+  enforceLimits?: boolean;
+  /** Epoch milliseconds now; the simulator's clock starts from it. */
   now?: () => number;
   /** How often the market is moved. */
   stepMs?: number;
@@ -43,12 +53,17 @@ export type SimulatorOptions = {
 };
 
 export type Simulator = {
-  /** `http://host:port`; exchanges live below `/binance`, `/upbit` and `/bithumb`. */
+  /** `http://host:port`; exchanges live below `/binance`, `/upbit`, `/bithumb` and `/coinone`. */
   readonly url: string;
   readonly port: number;
   /** What really happened. */
   readonly truth: TruthLog;
   readonly faults: Faults;
+  /** Would we have been banned? */
+  readonly bans: BanRecord;
+  readonly clock: SimulatorClock;
+  /** Listings that come and go. */
+  readonly lifeCycle: LifeCycle;
   readonly market: Market;
   /** The same report as `GET /control/state`. */
   stats(): SimulatorState;
@@ -57,12 +72,16 @@ export type Simulator = {
 };
 
 const GRID_MS = 100;
+const SETTLE_MS = 2_000;
 /** After a longer pause than this the market skips ahead instead of living through it. */
 const MAX_CATCH_UP_MS = 2_000;
 
 /** Start all exchanges on one port; resolves when they listen, rejects when the port can not be had. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const { host = '127.0.0.1', seed = 1, now = Date.now, stepMs = 10 } = options;
+  const { host = '127.0.0.1', seed = 1, stepMs = 10 } = options;
+  const clock = new SimulatorClock(options.now);
+  const { now } = clock;
+  const bans = new BanRecord();
   const startMs = Math.ceil(now() / GRID_MS) * GRID_MS;
   const market = new Market({
     seed,
@@ -72,8 +91,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   });
   const truth = new TruthLog(market.states, options.truthCapacity ?? 2_000_000);
   for (const fills of warmUpTrades(market)) truth.record(fills);
-  const targets = createTargets(market, options, seed, now);
-  const faults = new Faults(targets);
+  const targets = createTargets(market, options, seed, now, bans);
+  const faults = new Faults(targets, market);
+  const lifeCycle = new LifeCycle(market);
   const stats = (): SimulatorState => reportState(market, targets, seed, now() - startMs);
 
   market.listener = {
@@ -84,15 +104,18 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     bookChanged: state => targets[state.instrument.exchange].protocol.bookChanged(state),
   };
 
-  const { server, webSockets } = createFront(targets, { faults, truth, state: stats });
+  const { server, webSockets } = createFront(targets, { faults, truth, bans, clock, lifeCycle, state: stats });
   const port = await listen(server, options.port ?? 0, host);
-  const timer = setInterval(pumpOf(market, targets, now, startMs), stepMs);
+  const timer = setInterval(pumpOf(market, targets, clock, startMs), stepMs);
 
   return {
     url: `http://${host}:${port}`,
     port,
     truth,
     faults,
+    bans,
+    clock,
+    lifeCycle,
     market,
     stats,
     stop: async () => {
@@ -118,7 +141,10 @@ function createTargets(
   options: SimulatorOptions,
   seed: number,
   now: () => number,
+  bans: BanRecord,
 ): Record<ExchangeName, FaultTarget> {
+  const limits = (rules: LimitRules): ExchangeLimits =>
+    new ExchangeLimits(rules, bans, now, options.enforceLimits ?? true);
   const timings: KoreanTimings = {
     idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
     snapshotDelayMs: options.snapshotDelayMs ?? 25,
@@ -126,9 +152,10 @@ function createTargets(
     errorCloseMs: 150,
   };
   const gates = {
-    binance: new ExchangeGate('binance', now),
-    upbit: new ExchangeGate('upbit', now),
-    bithumb: new ExchangeGate('bithumb', now),
+    binance: new ExchangeGate('binance', now, limits(binanceLimits)),
+    upbit: new ExchangeGate('upbit', now, limits(upbitLimits)),
+    bithumb: new ExchangeGate('bithumb', now, limits(bithumbLimits)),
+    coinone: new ExchangeGate('coinone', now),
   };
   const binance = new BinanceProtocol(
     market,
@@ -151,6 +178,10 @@ function createTargets(
       protocol: new KoreanProtocol(bithumbDialect, market, gates.bithumb, timings, new Prng(seed ^ 0xb3)),
       gate: gates.bithumb,
     },
+    coinone: {
+      protocol: new CoinoneProtocol(market, gates.coinone, new Prng(seed ^ 0xb4)),
+      gate: gates.coinone,
+    },
   };
 }
 
@@ -158,19 +189,28 @@ function createTargets(
 function pumpOf(
   market: Market,
   targets: Record<ExchangeName, FaultTarget>,
-  now: () => number,
+  clock: SimulatorClock,
   startMs: number,
 ): () => void {
   let gridMs = startMs + GRID_MS;
+  const flush = (atMs: number): void => {
+    for (const exchange of EXCHANGES) {
+      const { protocol, gate } = targets[exchange];
+      protocol.flush(atMs + gate.skewMs);
+    }
+  };
   return () => {
-    const nowMs = now();
-    if (nowMs - market.nowMs > MAX_CATCH_UP_MS) {
+    const nowMs = clock.now();
+    if (nowMs - market.nowMs > MAX_CATCH_UP_MS * clock.speed) {
+      // What had changed by then is still told, up to the next whole two seconds, the slowest of all rhythms.
+      const settledMs = Math.ceil(market.nowMs / SETTLE_MS) * SETTLE_MS;
+      for (; gridMs <= settledMs; gridMs += GRID_MS) flush(gridMs);
       market.skip(nowMs);
       gridMs = Math.ceil(nowMs / GRID_MS) * GRID_MS;
     }
     for (; gridMs <= nowMs; gridMs += GRID_MS) {
       market.advance(gridMs);
-      for (const exchange of EXCHANGES) targets[exchange].protocol.flush(gridMs);
+      flush(gridMs);
     }
     market.advance(nowMs);
   };

@@ -2,7 +2,8 @@ import type { InstrumentState } from './market/instrument-state.ts';
 import { EXCHANGES, type ExchangeName } from './market/instruments.ts';
 import type { Levels } from './market/order-book.ts';
 import type { Trade } from './market/trade.ts';
-import { bithumbRestId, bithumbSocketId, upbitTradeId } from './trade-ids.ts';
+import { TRADE_IDS } from './trade-ids.ts';
+import { type MinuteSums, TruthCandles } from './truth-candles.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -56,6 +57,22 @@ export type TruthTicker = {
   change: string;
 };
 
+/** One minute in which the instrument traded, from the trades themselves. */
+export type TruthCandle = {
+  exchange: ExchangeName;
+  symbol: string;
+  nativeCode: string;
+  /** Epoch milliseconds by the exchange's clock. */
+  openTime: number;
+  open: string;
+  high: string;
+  low: string;
+  close: string;
+  volume: string;
+  quoteVolume: string;
+  trades: number;
+};
+
 export type TradeFilter = {
   exchange?: ExchangeName;
   symbol?: string;
@@ -71,6 +88,7 @@ export type TradeFilter = {
 export class TruthLog {
   readonly #states: readonly InstrumentState[];
   readonly #capacity: number;
+  readonly #candles = new TruthCandles();
   #trades: Trade[] = [];
 
   constructor(states: readonly InstrumentState[], capacity: number) {
@@ -79,8 +97,14 @@ export class TruthLog {
   }
 
   record(fills: readonly Trade[]): void {
-    for (const fill of fills) this.#trades.push(fill);
-    if (this.#trades.length > this.#capacity * 1.1) this.#trades = this.#trades.slice(-this.#capacity);
+    for (const fill of fills) {
+      this.#trades.push(fill);
+      this.#candles.record(fill);
+    }
+    if (this.#trades.length <= this.#capacity * 1.1) return;
+    this.#trades = this.#trades.slice(-this.#capacity);
+    // The REST lists reach as far back as the truth, no further.
+    for (const state of this.#states) state.forgetBefore(this.#trades[0]!.index);
   }
 
   /** Trades still held, oldest first: all, of one exchange, or of a filter. */
@@ -126,13 +150,27 @@ export class TruthLog {
     return this.#of(exchange).map(tickerOf);
   }
 
+  /** Minutes with trades, oldest first in each instrument; `limit` counts from the newest. */
+  candles({ exchange, symbol, limit = Number.POSITIVE_INFINITY }: TradeFilter = {}): TruthCandle[] {
+    const states = this.#of(exchange).filter(({ instrument }) => symbol === undefined || instrument.symbol === symbol);
+    return states.flatMap(state =>
+      this.#candles
+        .of(state)
+        .slice(-Math.min(limit, Number.MAX_SAFE_INTEGER))
+        .map(sums => candleOf(state, sums)),
+    );
+  }
+
   #of(exchange?: ExchangeName): InstrumentState[] {
-    return this.#states.filter(({ instrument }) => exchange === undefined || instrument.exchange === exchange);
+    return this.#states.filter(
+      ({ instrument, isListed }) => isListed && (exchange === undefined || instrument.exchange === exchange),
+    );
   }
 
   #find(exchange: ExchangeName, symbol: string): InstrumentState | null {
     return (
-      this.#states.find(({ instrument }) => instrument.exchange === exchange && instrument.symbol === symbol) ?? null
+      this.#states.findLast(({ instrument }) => instrument.exchange === exchange && instrument.symbol === symbol) ??
+      null
     );
   }
 }
@@ -152,14 +190,13 @@ function decimalText(units: bigint, decimals: number): string {
 function truthOf(trade: Trade): TruthTrade {
   const { instrument, idBase } = trade.state;
   const { exchange } = instrument;
-  const binanceId = String(idBase + trade.number);
   return {
     index: trade.index,
     exchange,
     symbol: instrument.symbol,
     nativeCode: instrument.nativeCode,
-    id: exchange === 'binance' ? binanceId : exchange === 'upbit' ? upbitTradeId(trade) : bithumbSocketId(trade),
-    restId: exchange === 'binance' ? binanceId : exchange === 'upbit' ? upbitTradeId(trade) : bithumbRestId(trade),
+    id: TRADE_IDS[exchange].socket(trade),
+    restId: TRADE_IDS[exchange].rest(trade),
     aggregateId: exchange === 'binance' ? String(idBase + trade.aggregate) : null,
     price: decimalText(BigInt(trade.price), instrument.priceDecimals),
     size: decimalText(BigInt(trade.size), instrument.sizeDecimals),
@@ -180,6 +217,24 @@ function bookOf(state: InstrumentState, depth = Number.POSITIVE_INFINITY): Truth
     asks: levelsOf(state, book.asks, depth),
     sequence: book.updateId,
     exchangeTimeMicroseconds: book.changedUs,
+  };
+}
+
+function candleOf({ instrument }: InstrumentState, sums: MinuteSums): TruthCandle {
+  const { exchange, symbol, nativeCode, priceDecimals, sizeDecimals } = instrument;
+  const price = (units: number): string => decimalText(BigInt(units), priceDecimals);
+  return {
+    exchange,
+    symbol,
+    nativeCode,
+    openTime: sums.openTime,
+    open: price(sums.open),
+    high: price(sums.high),
+    low: price(sums.low),
+    close: price(sums.close),
+    volume: decimalText(sums.volume, sizeDecimals),
+    quoteVolume: decimalText(sums.quoteVolume, priceDecimals + sizeDecimals),
+    trades: sums.count,
   };
 }
 

@@ -21,6 +21,7 @@ describe('the page, in Chromium', () => {
   let page: Page;
   let url: string;
   const sockets: string[] = [];
+  const faults: string[] = [];
 
   beforeAll(async () => {
     const executablePath = findChromium();
@@ -28,8 +29,9 @@ describe('the page, in Chromium', () => {
     browser = await chromium.launch({ executablePath, args: FLAGS });
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.on('websocket', socket => sockets.push(socket.url()));
+    page.on('pageerror', error => faults.push(error.message));
     const started = performance.now();
-    demo = await StartProcess.run(['--demo']);
+    demo = await StartProcess.run(['--demo'], { EXCHANGES: 'binance,upbit,bithumb,coinone' });
     url = await demo.url();
     await page.goto(url);
     await page.getByTestId('price-upbit-BTC').filter({ hasText: /\d/ }).waitFor();
@@ -54,6 +56,12 @@ describe('the page, in Chromium', () => {
     expect(await page.getByTestId('row-BTC').getByTestId('name').innerText()).toContain('비트코인');
     expect(await text('connection-path')).toBe('/ws/exchange');
     await expect.poll(() => page.getByTestId('trade').count()).toBeGreaterThan(10);
+  });
+
+  test('trades of an exchange without a column are on the tape under its name, and nothing breaks', async context => {
+    requireChromium(context);
+    await page.locator('#trades [data-exchange="coinone"]').filter({ hasText: '코인원' }).first().waitFor();
+    expect(faults).toEqual([]);
   });
 
   test('the price on the page is the price of the stream, digit for digit', async context => {

@@ -15,6 +15,9 @@ async function run(args: readonly string[], environment: Readonly<Record<string,
   return one;
 }
 
+/** A child that reads its parent's pipe ends a moment after it. */
+const SOON = { timeout: 2_000 };
+
 describe('npm run demo', () => {
   test('shows where everything is, brings events of three exchanges to the edge, and one Ctrl-C ends all of it', async () => {
     const demo = await run(['--demo']);
@@ -28,14 +31,14 @@ describe('npm run demo', () => {
     expect(demo.survivors().length).toBeGreaterThan(1);
     expect(await demo.end('SIGINT')).toBe(0);
     console.log(`ended ${Math.round(performance.now() - started)} ms after Ctrl-C`);
-    expect(demo.survivors()).toEqual([]);
+    await expect.poll(() => demo.survivors(), SOON).toEqual([]);
   });
 
   test('ends as well when it is told in the middle of its start', async () => {
     const demo = await run(['--demo']);
     await demo.said(/Exchange Service/);
     expect(await demo.end('SIGTERM')).toBe(0);
-    expect(demo.survivors()).toEqual([]);
+    await expect.poll(() => demo.survivors(), SOON).toEqual([]);
   });
 });
 
@@ -75,7 +78,7 @@ describe('npm start', () => {
         expect(await service.exited()).toBe(1);
         expect(service.output).toMatch(new RegExp(`Cannot start: .*\\b${port}\\b.*in use.*\\n`));
         expect(service.output).not.toMatch(/ {4}at /);
-        expect(service.survivors()).toEqual([]);
+        await expect.poll(() => service.survivors(), SOON).toEqual([]);
       } finally {
         other.close();
       }

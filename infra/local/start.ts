@@ -75,7 +75,7 @@ try {
   const { ingestPort } = settings.config;
   const startingEdge = ingestPort === 0 ? null : startEdgeFor(`http://127.0.0.1:${ingestPort}`);
   const simulator = isDemo
-    ? await run(startSimulator({ port: simulatorPort, instruments: 90, eventsPerSecond: 250 }))
+    ? await run(startSimulator({ port: simulatorPort, instruments: 110, eventsPerSecond: 300 }))
     : null;
   const config = simulator === null ? settings.config : { ...settings.config, exchangeSimulatorUrl: simulator.url };
   report.begin({ isDemo, simulatorUrl: config.exchangeSimulatorUrl, exchanges: config.exchanges });

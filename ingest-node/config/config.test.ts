@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { EXCHANGES } from '../../shared/model/exchange.ts';
 import { readConfig } from './config.ts';
 
 const defaults = { nodeId: 'node-1' };
@@ -12,6 +13,7 @@ describe('settings', () => {
         nodeId: 'node-1',
         advertisedUrl: null,
         exchanges: ['binance', 'upbit', 'bithumb'],
+        binanceDiffBooks: [],
         exchangeSimulatorUrl: null,
         dataDir: 'data',
         streamToken: null,
@@ -41,11 +43,23 @@ describe('settings', () => {
         'INGEST_PORT: "80800" is not a port number from 0 to 65535',
         'NODE_ID: "two words" may hold letters, digits and . _ : - only, at most 64',
         'ADVERTISED_URL: "nonsense" is not an http:// or https:// address',
-        'EXCHANGES: "coinbase" is unknown; known are binance, upbit, bithumb',
+        `EXCHANGES: "coinbase" is unknown; known are ${EXCHANGES.join(', ')}`,
         'EXCHANGE_SIMULATOR_URL: "localhost:9500" is not an http:// or https:// address',
         'ALLOWED_ORIGINS: "https://bad.example/path" is not an origin like https://example.com',
         'LOG_LEVEL: "loud" is none of fatal, error, warn, info, debug, trace, silent',
         'KAFKA_BROKERS: this version does not support it yet; unset it',
+      ],
+    });
+  });
+
+  test('at most fifty books are built from their changes, and each must be a symbol', () => {
+    const markets = (count: number) => Array.from({ length: count }, (_, at) => `C${at}/USDT`).join(',');
+    expect(readConfig({ BINANCE_DIFF_BOOKS: `${markets(50)},c0/usdt` }, defaults)).toMatchObject({ ok: true });
+    expect(readConfig({ BINANCE_DIFF_BOOKS: `${markets(51)},BTCUSDT` }, defaults)).toEqual({
+      ok: false,
+      faults: [
+        'BINANCE_DIFF_BOOKS: "BTCUSDT" is not a symbol like BTC/USDT',
+        'BINANCE_DIFF_BOOKS: 51 markets, where at most 50 are supported',
       ],
     });
   });

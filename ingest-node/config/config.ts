@@ -7,6 +7,9 @@ import { EXCHANGES, type ExchangeName, isExchangeName } from '../../shared/model
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Carried unless `EXCHANGES` says otherwise. The others of {@link EXCHANGES} are named to be carried. */
+const DEFAULT_EXCHANGES = ['binance', 'upbit', 'bithumb'] as const satisfies readonly ExchangeName[];
+
 export type Config = {
   /** Where HTTP and WebSocket clients connect. 0 takes any free port. */
   readonly ingestPort: number;
@@ -15,6 +18,8 @@ export type Config = {
   /** How others reach this node, when that is not what a request's Host header says. */
   readonly advertisedUrl: string | null;
   readonly exchanges: readonly ExchangeName[];
+  /** Symbols like `BTC/USDT` whose whole book is built at Binance, instead of taking its top once a second. */
+  readonly binanceDiffBooks: readonly string[];
   /** `http:` origin of a simulator that stands in for the exchanges. */
   readonly exchangeSimulatorUrl: string | null;
   /** Holds what must survive a restart: the last epoch. */
@@ -54,6 +59,7 @@ export function readConfig(environment: Environment, defaults: { readonly nodeId
     nodeId: readNodeId(text('NODE_ID') ?? defaults.nodeId, faults),
     advertisedUrl: readUrl(text('ADVERTISED_URL'), 'ADVERTISED_URL', faults),
     exchanges: readExchanges(text('EXCHANGES'), faults),
+    binanceDiffBooks: readDiffBooks(text('BINANCE_DIFF_BOOKS'), faults),
     exchangeSimulatorUrl: readUrl(text('EXCHANGE_SIMULATOR_URL'), 'EXCHANGE_SIMULATOR_URL', faults),
     dataDir: text('DATA_DIR') ?? 'data',
     streamToken: text('STREAM_TOKEN'),
@@ -94,7 +100,7 @@ function readUrl(value: string | null, name: string, faults: string[]): string |
 }
 
 function readExchanges(value: string | null, faults: string[]): ExchangeName[] {
-  if (value === null) return [...EXCHANGES];
+  if (value === null) return [...DEFAULT_EXCHANGES];
   const names = new Set<ExchangeName>();
   for (const name of value
     .split(',')
@@ -104,6 +110,25 @@ function readExchanges(value: string | null, faults: string[]): ExchangeName[] {
     else faults.push(`EXCHANGES: "${name}" is unknown; known are ${EXCHANGES.join(', ')}`);
   }
   return [...names];
+}
+
+/** Each costs a snapshot at the start and after every gap, out of what the exchange allows in a minute. */
+const MAX_DIFF_BOOKS = 50;
+
+function readDiffBooks(value: string | null, faults: string[]): string[] {
+  const symbols = new Set<string>();
+  for (const part of (value ?? '')
+    .split(',')
+    .map(text => text.trim())
+    .filter(text => text !== '')) {
+    const symbol = part.toUpperCase();
+    if (/^[^\s/]+\/[^\s/]+$/u.test(symbol)) symbols.add(symbol);
+    else faults.push(`BINANCE_DIFF_BOOKS: "${part}" is not a symbol like BTC/USDT`);
+  }
+  if (symbols.size > MAX_DIFF_BOOKS) {
+    faults.push(`BINANCE_DIFF_BOOKS: ${symbols.size} markets, where at most ${MAX_DIFF_BOOKS} are supported`);
+  }
+  return [...symbols];
 }
 
 function readOrigins(value: string | null, faults: string[]): string[] {

@@ -83,17 +83,53 @@ describe('converter service', () => {
     });
   });
 
+  it('closes a minute by a flush, when the exchange was heard from beyond it, and not because the node stops', () => {
+    const service = new ConverterService();
+    const upbitInstruments = new Map([['KRW-BTC', testInstrument('upbit', 'KRW-BTC', 'BTC', 'KRW')]]);
+    const say = (frame: string, now: number) =>
+      service.convert(upbit, Buffer.from(frame), now, upbitInstruments).events;
+    const candleFrame = (volume: string): string =>
+      `{"type":"candle.1m","code":"KRW-BTC","candle_date_time_utc":"2026-11-22T00:00:00","opening_price":2,"high_price":2,"low_price":1,"trade_price":1,"candle_acc_trade_volume":${volume},"candle_acc_trade_price":3,"timestamp":${start + 30_000}}`;
+    expect(say(candleFrame('2'), start + 30_000)).toMatchObject([{ type: 'candle', volume: '2', closed: false }]);
+    say(bookFrame('1').replace(`${start}000`, `${start + 60_500}`), start + 60_510);
+    expect(service.flush(Number.POSITIVE_INFINITY)).toEqual([]);
+    expect(service.flush(start + 61_999)).toEqual([]);
+    expect(service.flush(start + 62_000)).toMatchObject([{ type: 'candle', volume: '2', closed: true, offset: 0 }]);
+    expect(say(candleFrame('3'), start + 62_100)).toEqual([]);
+    expect(service.counts().byExchange).toMatchObject([{ events: { candle: 2, orderBook: 1 }, lateCandles: 1 }]);
+  });
+
+  it('builds a candle after each new trade where the exchange sends none, but not of a repeated one', () => {
+    const service = new ConverterService();
+    const at = (id: string, ms: number): string =>
+      tradeFrame(id).replace(`"trade_timestamp":${start}`, `"trade_timestamp":${start + ms}`);
+    expect(typesOf(send(service, at('1', 20_000), start + 20_000).events)).toEqual(['trade']);
+    const { events } = send(service, at('2', 60_000), start + 60_010);
+    expect(events).toMatchObject([{ type: 'trade' }, { type: 'candle', volume: '0.01', derived: true, closed: false }]);
+    expect(send(service, at('2', 60_000), start + 60_020).events).toEqual([]);
+    const fetched: Trade = { ...(events[0] as Trade), id: '3', backfilled: true };
+    expect(service.admit([fetched], start + 61_000)).toMatchObject([{ type: 'trade' }, { volume: '0.02' }]);
+    expect(service.counts().byExchange).toMatchObject([{ events: { trade: 3, candle: 2 } }]);
+    service.interrupt('bithumb', ['BTC/KRW']);
+    expect(typesOf(send(service, at('4', 62_000), start + 62_000).events)).toEqual(['trade']);
+    expect(service.flush(start + 200_000)).toEqual([]);
+  });
+
   it('hands control messages to the feed', () => {
     const service = new ConverterService();
-    expect(send(service, '{"status":"UP"}', start)).toEqual({ events: [], control: { name: 'alive' }, isData: false });
+    expect(send(service, '{"status":"UP"}', start)).toMatchObject({
+      events: [],
+      control: { name: 'alive' },
+      isData: false,
+    });
     expect(service.counts().byExchange).toMatchObject([{ frames: 1, controlFrames: 1 }]);
   });
 
   it('says that a repeated book is data, though nothing is published of it', () => {
     const service = new ConverterService();
     send(service, bookFrame('1'), start);
-    expect(send(service, bookFrame('1'), start + 500)).toEqual({ events: [], control: null, isData: true });
-    expect(send(service, 'PONG', start + 600)).toEqual({ events: [], control: null, isData: false });
+    expect(send(service, bookFrame('1'), start + 500)).toMatchObject({ events: [], control: null, isData: true });
+    expect(send(service, 'PONG', start + 600)).toMatchObject({ events: [], control: null, isData: false });
   });
 
   it('counts and samples what was rejected; its neighbours in the frame are published', () => {
@@ -128,7 +164,7 @@ describe('converter service', () => {
         throw new Error('a fault of ours');
       },
     };
-    expect(send(service, '{}', start, faulty)).toEqual({ events: [], control: null, isData: false });
+    expect(send(service, '{}', start, faulty)).toMatchObject({ events: [], control: null, isData: false });
     expect(service.counts().rejections).toMatchObject([{ exchange: 'upbit', channel: 'unknown', count: 1 }]);
   });
 

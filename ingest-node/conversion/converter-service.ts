@@ -2,14 +2,16 @@
  * From bytes to the events that are published: the stateful shell around the pure exchange adapters.
  *
  * An adapter says what one frame means. This service adds what needs a memory: a trade is published once (TRD1), a quote
- * or an order book that says nothing new is left out, order books are paced, and everything that was refused is counted
- * by exchange, channel and reason, with a sample for the log. Nothing here throws, and nothing here has a timer or a
- * clock: the caller passes the times in, and calls {@link ConverterService.flush} every few tens of milliseconds.
+ * or an order book that says nothing new is left out, order books are paced, candles are closed or built, and everything
+ * that was refused is counted by exchange, channel and reason, with a sample for the log. Nothing here throws, and
+ * nothing here has a timer or a clock: the caller passes the times in, and calls {@link ConverterService.flush} every few
+ * tens of milliseconds.
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
-import type { EventType, MarketEvent, OrderBook, Quote, Trade } from '../../shared/model/market-event.ts';
+import type { Candle, EventType, MarketEvent, OrderBook, Quote, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type {
+  BookDelta,
   ControlMessage,
   Conversion,
   ExchangeAdapter,
@@ -17,6 +19,7 @@ import type {
   Rejection,
   RejectionReason,
 } from '../exchanges/exchange-adapter.ts';
+import { CandleService } from './candle-service.ts';
 import { OrderBookPacer } from './order-book-pacer.ts';
 import { RejectionLog, type RejectionSample } from './rejection-log.ts';
 import { TradeMemory, type TradeMemoryOptions } from './trade-memory.ts';
@@ -35,6 +38,10 @@ export type ConverterOptions = {
 export type ConvertedFrame = {
   /** To publish, in this order. */
   readonly events: readonly MarketEvent[];
+  /** All trades of the frame, published before or not: what a feed's continuity is judged by. */
+  readonly trades: readonly Trade[];
+  /** For whoever builds books from changes; what comes of them goes through {@link ConverterService.admit}. */
+  readonly bookDeltas: readonly BookDelta[];
   /** For the feed it came from; `null` for a frame of data. */
   readonly control: ControlMessage | null;
   /** Whether the frame held market data we understand, published or not: what a feed's staleness is measured by. */
@@ -62,6 +69,8 @@ export type ExchangeCounts = {
   readonly unchangedOrderBooks: number;
   /** Order books whose place a newer one took while they waited. */
   readonly replacedOrderBooks: number;
+  /** Candles, and trades for candles we build, of a minute that is over, known better already, or still to come. */
+  readonly lateCandles: number;
 };
 
 export type RejectionCount = {
@@ -78,6 +87,7 @@ type MutableCounts = { -readonly [Key in keyof ExchangeCounts]: ExchangeCounts[K
 export class ConverterService {
   readonly #trades: TradeMemory;
   readonly #books: OrderBookPacer;
+  readonly #candles = new CandleService();
   readonly #rejections: RejectionLog;
   readonly #quotes = new Map<string, Quote>();
   readonly #counts = new Map<ExchangeName, MutableCounts>();
@@ -98,13 +108,16 @@ export class ConverterService {
     const counts = this.#countsOf(adapter.exchange);
     counts.frames += 1;
     const conversion = convertSafely(adapter, frame, receivedTime, instruments);
+    this.#candles.listen(adapter, conversion, receivedTime);
     if (conversion.kind === 'control') {
       counts.controlFrames += 1;
-      return { events: [], control: conversion.control, isData: false };
+      return { events: [], trades: [], bookDeltas: [], control: conversion.control, isData: false };
     }
     for (const rejection of conversion.rejections) this.#reject(adapter.exchange, rejection, receivedTime);
-    if (conversion.kind === 'rejected') return { events: [], control: null, isData: false };
-    return { events: this.admit(conversion.events, receivedTime), control: null, isData: true };
+    if (conversion.kind === 'rejected') return { events: [], trades: [], bookDeltas: [], control: null, isData: false };
+    const { bookDeltas = [] } = conversion;
+    const trades = conversion.events.filter(event => event.type === 'trade');
+    return { events: this.admit(conversion.events, receivedTime), trades, bookDeltas, control: null, isData: true };
   }
 
   /**
@@ -114,23 +127,37 @@ export class ConverterService {
   admit(events: readonly MarketEvent[], now: EpochMillis): readonly MarketEvent[] {
     const admitted: MarketEvent[] = [];
     for (const event of events) {
+      if (event.type === 'candle') {
+        this.#admitCandles(event.exchange, this.#candles.offer(event, now), admitted);
+        continue;
+      }
       if (!this.#isNew(event, now)) continue;
-      this.#countsOf(event.exchange).events[event.type] += 1;
+      this.#count(event);
       admitted.push(event);
+      if (event.type === 'trade') this.#admitCandles(event.exchange, this.#candles.add(event, now), admitted);
     }
     return admitted;
   }
 
-  /** The order books whose waiting time is over, to be published now. */
-  flush(now: EpochMillis): readonly OrderBook[] {
-    const books = this.#books.flush(now);
-    for (const book of books) this.#countsOf(book.exchange).events.orderBook += 1;
-    return books;
+  /**
+   * The order books whose waiting time is over and the candles whose minute is, to be published now. At an infinite time
+   * no book waits any longer; no minute ends by that.
+   */
+  flush(now: EpochMillis): readonly (OrderBook | Candle)[] {
+    const due = [...this.#books.flush(now), ...(Number.isFinite(now) ? this.#candles.flush(now) : [])];
+    for (const event of due) this.#count(event);
+    return due;
   }
 
-  /** A follower tells of each trade in the stream, so that it knows what was published when it becomes the leader. */
-  remember(trade: Trade, now: EpochMillis): void {
-    this.#trades.admit(trade.exchange, trade.symbol, trade.id, now);
+  /** Events of these instruments may be missed from now on: their open minutes are in doubt. */
+  interrupt(exchange: ExchangeName, symbols: readonly string[]): void {
+    this.#candles.interrupt(exchange, symbols);
+  }
+
+  /** A follower tells of each trade and candle in the stream, so that it knows what was published when it leads. */
+  remember(event: Trade | Candle, now: EpochMillis): void {
+    if (event.type === 'candle') this.#candles.remember(event);
+    else this.#trades.admit(event.exchange, event.symbol, event.id, now);
   }
 
   counts(): ConversionCounts {
@@ -171,6 +198,19 @@ export class ConverterService {
     }
   }
 
+  #admitCandles(exchange: ExchangeName, candles: readonly Candle[] | 'refused', admitted: MarketEvent[]): void {
+    if (candles === 'refused') {
+      this.#countsOf(exchange).lateCandles += 1;
+      return;
+    }
+    for (const candle of candles) this.#count(candle);
+    admitted.push(...candles);
+  }
+
+  #count(event: MarketEvent): void {
+    this.#countsOf(event.exchange).events[event.type] += 1;
+  }
+
   #reject(exchange: ExchangeName, rejection: Rejection, now: EpochMillis): void {
     this.#rejections.add(exchange, rejection, now);
   }
@@ -187,6 +227,7 @@ export class ConverterService {
         unchangedQuotes: 0,
         unchangedOrderBooks: 0,
         replacedOrderBooks: 0,
+        lateCandles: 0,
       };
       this.#counts.set(exchange, counts);
     }

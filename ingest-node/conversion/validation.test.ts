@@ -68,6 +68,10 @@ describe('the rules of the model', () => {
     ['more than 15 levels', { ...book, asks: Array.from({ length: 16 }, (_, i) => [`${10 + i}`, '1'] as const) }],
     ['sequence', { ...book, sequence: '' }],
     ['high', { ...candle, high: '' }],
+    ['openTime', { ...candle, openTime: candle.openTime + 1_000 }],
+    ['high', { ...candle, close: '1.1' }],
+    ['low', { ...candle, open: '0.9' }],
+    ['closed', { ...candle, closed: undefined as never }],
   ])('finds a bad %s', (violation, event) => {
     expect(findModelViolation(event)).toBe(violation);
   });

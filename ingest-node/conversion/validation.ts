@@ -53,8 +53,11 @@ export function findModelViolation(event: MarketEvent): string | null {
       return bid !== undefined && ask !== undefined && !isBelow(bid[0], ask[0]) ? 'crossed' : null;
     }
     case 'candle':
-      if (!isTime(event.openTime)) return 'openTime';
+      if (!isTime(event.openTime) || event.openTime % 60_000 !== 0) return 'openTime';
       for (const key of ['open', 'high', 'low', 'close'] as const) if (!isPositive(event[key])) return key;
+      for (const key of ['open', 'low', 'close'] as const) if (isBelow(event.high, event[key])) return 'high';
+      for (const key of ['open', 'close'] as const) if (isBelow(event[key], event.low)) return 'low';
+      if (event.closed !== true && event.closed !== false) return 'closed';
       return isAmount(event.volume) && (event.quoteVolume === null || isAmount(event.quoteVolume)) ? null : 'volume';
     case 'gap':
       return null;

@@ -5,21 +5,49 @@
  * that say what they belong to are understood as well. Prices and sizes are quoted; times are milliseconds, since we do
  * not ask for microseconds.
  */
-import { type Decimal, divideDecimals, subtractDecimals, toDecimal } from '../../shared/model/decimal.ts';
+import {
+  type Decimal,
+  divideDecimals,
+  movePointLeft,
+  subtractDecimals,
+  toDecimal,
+} from '../../shared/model/decimal.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { OrderBook, Quote, Ticker, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
+import {
+  FrameReading,
+  type LosslessObject,
+  type LosslessValue,
+  parseLosslessJson,
+} from '../conversion/lossless-json.ts';
+import { binanceDeltaBooks, DELTA_STREAM, toBookDelta } from './binance-book.ts';
+import { toCandle } from './binance-kline.ts';
 import { listBinanceMarkets } from './binance-markets.ts';
+import { binanceTradeHistory } from './binance-trade-history.ts';
 import { BookSide, isCrossed } from './book-side.ts';
-import { ConversionBuilder, control, type Outcome, refused, rejection, unreadable } from './conversion-builder.ts';
+import {
+  ConversionBuilder,
+  control,
+  isFlawless,
+  type Outcome,
+  refused,
+  rejection,
+  unreadable,
+} from './conversion-builder.ts';
 import type { Conversion, ExchangeAdapter, InstrumentIndex } from './exchange-adapter.ts';
 import { channelNameOf, describe, FieldReader, isRecord, textOf } from './field-reader.ts';
 
-const CHANNELS = ['trade', 'ticker', 'depth20', 'bookTicker'] as const;
-/** A connection carries at most 1024 streams; 250 instruments on 4 channels leave headroom. */
-const INSTRUMENTS_PER_FEED = 250;
+const CHANNELS = ['trade', 'ticker', 'depth20', 'bookTicker', 'kline_1m'] as const;
+/** A connection carries at most 1024 streams; 200 instruments on 5 channels leave headroom. */
+const INSTRUMENTS_PER_FEED = 200;
 const STREAMS_PER_MESSAGE = 200;
+
+/** Whose values no event needs, in any stream of ours: `Q` is the last size of a ticker and the takers' share of a candle. */
+const READING = new FrameReading({
+  ignoredKeys: ['w', 'Q', 'V', 'O', 'C', 'F', 'L', 'n', 'M'],
+  shortensFractions: true,
+});
 
 export const binance: ExchangeAdapter = {
   exchange: 'binance',
@@ -31,21 +59,33 @@ export const binance: ExchangeAdapter = {
     connects: { count: 140, windowMs: 300_000 },
     // Published: 5 messages a second on one socket, where pongs count.
     messageSpacingMs: 300,
+    rest: { weight: { weight: 6000, windowMs: 60_000 } },
   },
   // The server pings every 20 s and cuts a socket after 24 h.
   heartbeat: { controlPingEveryMs: null, textPing: null, silenceLimitMs: 60_000, maxAgeMs: 84_600_000 },
   channels: CHANNELS,
+  candles: 'sentWithClosing',
   subscribeMessages,
   markets: {
     // Without the permission sets, which nobody reads, the body is a fraction of its size.
     paths: ['/api/v3/exchangeInfo?permissions=SPOT&showPermissionSets=false'],
     parse: listBinanceMarkets,
   },
+  tradeHistory: binanceTradeHistory,
+  deltaBooks: binanceDeltaBooks,
   convert,
 };
 
-function subscribeMessages(instruments: readonly Instrument[]): readonly string[] {
-  const streams = instruments.flatMap(({ nativeCode }) => CHANNELS.map(name => `${nativeCode.toLowerCase()}@${name}`));
+function subscribeMessages(
+  instruments: readonly Instrument[],
+  deltaSymbols: ReadonlySet<string> = new Set(),
+): readonly string[] {
+  const streams = instruments.flatMap(({ nativeCode, symbol }) =>
+    CHANNELS.map(name => {
+      const stream = name === 'depth20' && deltaSymbols.has(symbol) ? DELTA_STREAM : name;
+      return `${nativeCode.toLowerCase()}@${stream}`;
+    }),
+  );
   const messages: string[] = [];
   for (let from = 0; from < streams.length; from += STREAMS_PER_MESSAGE) {
     const params = streams.slice(from, from + STREAMS_PER_MESSAGE);
@@ -55,7 +95,18 @@ function subscribeMessages(instruments: readonly Instrument[]): readonly string[
 }
 
 function convert(frame: Uint8Array, receivedTime: EpochMillis, instruments: InstrumentIndex): Conversion {
-  const parsed = parseLosslessJson(frame);
+  const conversion = convertAs(READING, frame, receivedTime, instruments);
+  // A rejection quotes the frame, so then it is read as it was written.
+  return isFlawless(conversion) ? conversion : convertAs(undefined, frame, receivedTime, instruments);
+}
+
+function convertAs(
+  reading: FrameReading | undefined,
+  frame: Uint8Array,
+  receivedTime: EpochMillis,
+  instruments: InstrumentIndex,
+): Conversion {
+  const parsed = parseLosslessJson(frame, {}, reading);
   if (!parsed.ok) return unreadable(frame, parsed.reason);
   const outer = parsed.value;
   const isCombined = isRecord(outer) && typeof outer['stream'] === 'string' && outer['data'] !== undefined;
@@ -99,6 +150,10 @@ function convertRecord(data: LosslessValue | undefined, context: Context): Outco
       return toTicker(data, context);
     case '24hrMiniTicker':
       return toTickerFromMini(data, context);
+    case 'kline':
+      return toCandle(data, code => instrumentOf(code, context), context.receivedTime);
+    case 'depthUpdate':
+      return toDelta(data, context);
     case undefined:
       if (data['lastUpdateId'] !== undefined) return toBook(data, context);
       if (data['u'] !== undefined && data['s'] !== undefined) return toQuote(data, context);
@@ -144,7 +199,7 @@ function toTrade(data: LosslessObject, context: Context): Outcome {
 function toTicker(data: LosslessObject, context: Context): Outcome {
   const fields = new FieldReader(data);
   const percent = fields.optionalSigned('P');
-  return tickerOf(data, 'ticker', fields, fields.optionalSigned('p'), percent && toDecimal(`${percent}e-2`), context);
+  return tickerOf(data, 'ticker', fields, fields.optionalSigned('p'), percent && movePointLeft(percent, 2), context);
 }
 
 /** Names no change, but both prices it lies between; the rate is ours, to eight digits. */
@@ -240,6 +295,12 @@ function toBook(data: LosslessObject, context: Context): Outcome {
   const [bid, ask] = [book.bids[0]?.[0] ?? null, book.asks[0]?.[0] ?? null];
   if (isCrossed(bid, ask)) return rejection(channel, 'crossedBook', `${bid} over ${ask}`);
   return [book];
+}
+
+/** What changed in a book that is built from its changes, see `binance-book.ts`. */
+function toDelta(data: LosslessObject, context: Context): Outcome {
+  const instrument = instrumentOf(data['s'], context);
+  return instrument === undefined ? unknownInstrument(data['s'], 'depthUpdate') : toBookDelta(data, instrument);
 }
 
 function readSide(name: 'bid' | 'ask', levels: LosslessValue | undefined): BookSide {

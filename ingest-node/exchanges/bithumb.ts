@@ -12,12 +12,14 @@ import {
   parseMarketList,
   subscribeMessages,
 } from './korean-array-protocol.ts';
+import { bithumbTradeHistory } from './korean-trade-history.ts';
 
 const venue: KoreanVenue = {
   exchange: 'bithumb',
   changeWindow: 'dayKst',
   bookTimeUnit: 'us',
   bookCodeSuffix: '',
+  hasCandles: false,
 };
 
 export const bithumb: ExchangeAdapter = {
@@ -30,13 +32,16 @@ export const bithumb: ExchangeAdapter = {
     connects: { count: 4, windowMs: 1000 },
     // No limit is published; we keep to Upbit's.
     messageSpacingMs: 1200,
+    rest: { other: { weight: 150, windowMs: 1000 }, trades: { weight: 150, windowMs: 1000 } },
   },
   heartbeat: KOREAN_HEARTBEAT,
   channels: KOREAN_CHANNELS,
+  candles: 'fromTrades',
   subscribeMessages: instruments => subscribeMessages(venue, instruments),
   markets: {
     paths: ['/v1/market/all?isDetails=true'],
     parse: (bodies, now) => parseMarketList('bithumb', bodies, now),
   },
+  tradeHistory: bithumbTradeHistory,
   convert: (frame, receivedTime, instruments) => convert(venue, frame, receivedTime, instruments),
 };

@@ -4,7 +4,7 @@
  * Levels with price 0 or size 0 are dropped: Upbit pads thin sides with them, and Bithumb rounds dust to size 0 at
  * prices that are alive. A negative or unreadable number condemns the side, since the levels around it cannot be trusted.
  */
-import { compareDecimals, type Decimal, isPositive, isZero } from '../../shared/model/decimal.ts';
+import { compareDecimals, type Decimal, isNegative, isZero } from '../../shared/model/decimal.ts';
 import type { Level, OrderBook, Quote } from '../../shared/model/market-event.ts';
 import type { LosslessValue } from '../conversion/lossless-json.ts';
 import { decimalOf, describe } from './field-reader.ts';
@@ -73,8 +73,4 @@ export function quoteOf(book: OrderBook): Quote {
     ask: ask === undefined ? null : ask[0],
     askSize: ask === undefined ? null : ask[1],
   };
-}
-
-function isNegative(value: Decimal): boolean {
-  return !isZero(value) && !isPositive(value);
 }

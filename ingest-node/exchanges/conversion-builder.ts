@@ -1,14 +1,14 @@
 /** Gathers what the records of one frame became, so that a bad record never stops its neighbours. */
 import type { MarketEvent } from '../../shared/model/market-event.ts';
 import type { LosslessRefusal, LosslessValue } from '../conversion/lossless-json.ts';
-import type { ControlMessage, Conversion, Rejection, RejectionReason } from './exchange-adapter.ts';
+import type { BookDelta, ControlMessage, Conversion, Rejection, RejectionReason } from './exchange-adapter.ts';
 import { describe, messageOf } from './field-reader.ts';
 
 /** Most rejections reported of one frame: enough for any real one, and a bound for one made of a million zeros. */
 const MAX_REJECTIONS = 1000;
 
 /** What one record became. */
-export type Outcome = readonly MarketEvent[] | Rejection;
+export type Outcome = readonly MarketEvent[] | BookDelta | Rejection;
 
 export function rejection(channel: string, reason: RejectionReason, detail: string): Rejection {
   return { channel, reason, detail };
@@ -16,18 +16,26 @@ export function rejection(channel: string, reason: RejectionReason, detail: stri
 
 export class ConversionBuilder {
   readonly #events: MarketEvent[] = [];
+  readonly #bookDeltas: BookDelta[] = [];
   readonly #rejections: Rejection[] = [];
 
   add(outcome: Outcome): void {
-    if (!('reason' in outcome)) for (const event of outcome) this.#events.push(event);
-    else if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push(outcome);
+    if ('reason' in outcome) {
+      if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push(outcome);
+    } else if ('last' in outcome) this.#bookDeltas.push(outcome);
+    else for (const event of outcome) this.#events.push(event);
   }
 
   conclude(): Conversion {
-    return this.#events.length > 0
-      ? { kind: 'events', events: this.#events, rejections: this.#rejections }
-      : { kind: 'rejected', rejections: this.#rejections };
+    const [events, bookDeltas, rejections] = [this.#events, this.#bookDeltas, this.#rejections];
+    if (bookDeltas.length > 0) return { kind: 'events', events, rejections, bookDeltas };
+    return events.length > 0 ? { kind: 'events', events, rejections } : { kind: 'rejected', rejections };
   }
+}
+
+/** Events and nothing else, so that nothing of the frame needs quoting. */
+export function isFlawless(conversion: Conversion): boolean {
+  return conversion.kind === 'events' && conversion.rejections.length === 0;
 }
 
 export function control(message: ControlMessage): Conversion {

@@ -8,7 +8,7 @@
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
-import type { MarketEvent } from '../../shared/model/market-event.ts';
+import type { Level, MarketEvent, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 
 export type ExchangeAdapter = {
@@ -21,14 +21,21 @@ export type ExchangeAdapter = {
   /**
    * The messages that subscribe one fresh socket to these instruments on all our channels, in order.
    * The feed spaces them by {@link FeedLimits.messageSpacingMs}.
+   *
+   * @param deltaSymbols whose book is asked for as changes instead of as its top, where {@link deltaBooks} allows it
    */
-  subscribeMessages(instruments: readonly Instrument[]): readonly string[];
+  subscribeMessages(instruments: readonly Instrument[], deltaSymbols?: ReadonlySet<string>): readonly string[];
   /**
    * Names the channels a subscription covers, for reports and for counting: `trade`, `ticker`, `depth20`, ….
    * They are the exchange's own names.
    */
   readonly channels: readonly string[];
   readonly markets: MarketListing;
+  readonly candles: CandleSource;
+  /** How trades that a feed missed are fetched. */
+  readonly tradeHistory: TradeHistory;
+  /** How a whole book is built from changes; absent where we take an exchange's books as it sends their top. */
+  readonly deltaBooks?: DeltaBookRules;
   /**
    * What one frame means. Pure and total: whatever the bytes are, the answer is one of {@link Conversion}.
    * `receivedTime` is when the bytes arrived; `instruments` maps the exchange's native codes, as its frames spell them
@@ -36,6 +43,14 @@ export type ExchangeAdapter = {
    */
   convert(frame: Uint8Array, receivedTime: EpochMillis, instruments: InstrumentIndex): Conversion;
 };
+
+/**
+ * How an exchange's minute candles come about:
+ * - `sentWithClosing`: it sends them, and says itself which one is closed;
+ * - `sentOpen`: it sends them, and never says so;
+ * - `fromTrades`: it sends none, and we build them.
+ */
+export type CandleSource = 'sentWithClosing' | 'sentOpen' | 'fromTrades';
 
 export type InstrumentIndex = ReadonlyMap<string, Instrument>;
 
@@ -46,17 +61,33 @@ export type FeedLimits = {
   readonly connects: { readonly count: number; readonly windowMs: number };
   /** Least time between two messages of ours on one socket. */
   readonly messageSpacingMs: number;
+  /** The exchange's own WebSocket close codes that ask us to stay away, with the time to do so. None by default. */
+  readonly pauseAfterCloseMs?: Readonly<Record<number, number>>;
+  /**
+   * What the exchange publishes for REST requests, by group; a request names its group. Here stands the whole limit:
+   * `RestBudget` keeps to half of it.
+   */
+  readonly rest: Readonly<Record<string, RestLimit>>;
 };
+
+/** This much weight in any window, per IP. Where an exchange knows no weights, each request weighs 1. */
+export type RestLimit = { readonly weight: number; readonly windowMs: number };
 
 export type Heartbeat = {
   /** We send a WebSocket control ping this often; `null` where the server pings us. */
   readonly controlPingEveryMs: number | null;
-  /** A text message that starts the server's own life signs, sent once after subscribing; `null` where there is none. */
-  readonly textPing: string | null;
+  /** A text message of ours that proves life or asks for proof of it; `null` where there is none. */
+  readonly textPing: TextPing | null;
   /** No frame, ping or pong for this long: the socket is dead. */
   readonly silenceLimitMs: number;
   /** We replace a socket of this age before the exchange cuts it; `null` where no maximum age is known. */
   readonly maxAgeMs: number | null;
+};
+
+export type TextPing = {
+  readonly message: string;
+  /** Sent again this often; `null` where once after subscribing is enough, because the server then goes on by itself. */
+  readonly everyMs: number | null;
 };
 
 export type MarketListing = {
@@ -70,10 +101,98 @@ export type MarketListResult =
   | { readonly ok: true; readonly instruments: readonly Instrument[]; readonly skipped: number }
   | { readonly ok: false; readonly reason: string };
 
+/**
+ * Past trades by REST, and what their ids prove:
+ *
+ * - `contiguous`: ids go up by one per instrument, so a jump proves a loss and names it. Pages are read upwards.
+ * - `unordered`: REST and frames share their ids, which promise no order. Pages are read backwards until they overlap
+ *   what is known.
+ * - `separate`: REST numbers trades differently, and several may share a number. Only time, price, size and side tell
+ *   which trade of the one is which of the other.
+ */
+export type TradeHistory = {
+  readonly ids: 'contiguous' | 'unordered' | 'separate';
+  /** Group of {@link FeedLimits.rest}, and what one page costs of it. */
+  readonly limit: { readonly group: string; readonly weight: number };
+  /** Most trades of one page. */
+  readonly pageSize: number;
+  /**
+   * GET path of one page. With `contiguous` ids `from` is the first id wanted and the page begins with it. Otherwise the
+   * page begins with the newest trade that is older than `from`, or with the newest of all for `null`. The answer is
+   * `null` where an exchange keeps no older ones to ask for.
+   */
+  path(instrument: Instrument, from: string | null): string | null;
+  /**
+   * The trades of a page in the order of the exchange, marked as backfilled. Total: a body that is not wholly understood
+   * is refused with a reason, since a trade that was passed over would be lost in silence.
+   */
+  parse(body: Uint8Array, instrument: Instrument, receivedTime: EpochMillis): TradePage;
+  /** With `contiguous` ids: one request that names the newest trade of every instrument. */
+  readonly newest?: {
+    readonly path: string;
+    readonly weight: number;
+    /** Ids by native code; `null` for a body that is no such list. */
+    parse(body: Uint8Array): ReadonlyMap<string, string> | null;
+  };
+};
+
+export type TradePage =
+  | { readonly ok: true; readonly trades: readonly Trade[] }
+  | { readonly ok: false; readonly reason: string };
+
 export type Conversion =
-  | { readonly kind: 'events'; readonly events: readonly MarketEvent[]; readonly rejections: readonly Rejection[] }
+  | {
+      readonly kind: 'events';
+      readonly events: readonly MarketEvent[];
+      readonly rejections: readonly Rejection[];
+      /** Changes of books, for whoever builds them: an adapter has no memory to do it. Absent where there are none. */
+      readonly bookDeltas?: readonly BookDelta[];
+    }
   | { readonly kind: 'control'; readonly control: ControlMessage }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] };
+
+/** What changed in one book from one state to another. The exchange numbers its states; our numbers are exact below 2^53. */
+export type BookDelta = {
+  readonly symbol: string;
+  readonly nativeCode: string;
+  readonly exchangeTime: EpochMillis | null;
+  /** Number of the first and of the last change that it covers. */
+  readonly first: number;
+  readonly last: number;
+  /** New sizes by price, absolute; size 0 takes the level away, whether we know it or not. */
+  readonly bids: readonly Level[];
+  readonly asks: readonly Level[];
+};
+
+/** A book as it stood after the change `sequence`: its best levels, none of size 0. */
+export type BookSnapshot = {
+  readonly sequence: number;
+  readonly bids: readonly Level[];
+  readonly asks: readonly Level[];
+};
+
+export type BookSnapshotResult =
+  | { readonly ok: true; readonly snapshot: BookSnapshot }
+  | { readonly ok: false; readonly reason: string };
+
+/** What an exchange says about building its books: where a snapshot is had, and how changes follow each other. */
+export type DeltaBookRules = {
+  readonly snapshot: {
+    /** GET path below {@link ExchangeAdapter.restUrl}, with its query. */
+    path(nativeCode: string): string;
+    /** A side with this many levels was cut off: what lies behind them is unknown. */
+    readonly levels: number;
+    /** What it costs, in a group of {@link FeedLimits.rest}. */
+    readonly group: string;
+    readonly weight: number;
+    /** Total: a body that is no snapshot is refused with a reason. */
+    parse(body: Uint8Array): BookSnapshotResult;
+  };
+  /** Whether a delta continues the state `sequence`, is already part of it, or leaves changes out between the two. */
+  judge(delta: Pick<BookDelta, 'first' | 'last'>, sequence: number): DeltaVerdict;
+};
+
+export type DeltaVerdict = 'apply' | 'ignore' | 'gap';
 
 /** Frames that carry no market data. */
 export type ControlMessage =

@@ -125,10 +125,10 @@ describe.each(EXCHANGES)('%s', exchange => {
   });
 
   it('reads a price from no prototype', () => {
-    const { trade } = { trade: fixtures.find(({ title }) => title.startsWith('trade:')) };
+    const trade = fixtures.find(({ title }) => /^trade:/i.test(title));
     const text = trade?.frame ?? '';
     const hidden = text.replace(
-      /"(?:p|tp|trade_price)":("[^"]*"|[^,}]+)/g,
+      /"(?:p|tp|price|trade_price)":("[^"]*"|[^,}]+)/g,
       (field: string) => `"__proto__":{${field}}`,
     );
     expect(hidden).not.toBe(text);
@@ -163,12 +163,13 @@ describe.each(EXCHANGES)('%s', exchange => {
       '{"error":{"name":404,"message":"Code not found"}}',
       '{"name":"not_found","message":"No Route"}',
       '{"code":-1003,"msg":"Too much request weight used"}',
+      '{"result":"error","error_code":"108","error_msg":"Unknown cryptocurrency"}',
     ];
     for (const body of errors) {
       const result = adapter.markets.parse([Buffer.from(body)], RECEIVED_TIME);
       expect(result).toMatchObject({
         ok: false,
-        reason: expect.stringMatching(/answered with an error: .*(not|No|Too)/),
+        reason: expect.stringMatching(/answered with an error: .*(not|No|Too|Unknown)/),
       });
     }
   });
@@ -179,6 +180,8 @@ describe('limits', () => {
     binance: { perSecond: 300 / 300, messageSpacingMs: 1000 / 5, streams: 1024 },
     upbit: { perSecond: 5, messageSpacingMs: 60_000 / 100, streams: Number.POSITIVE_INFINITY },
     bithumb: { perSecond: 10, messageSpacingMs: 60_000 / 100, streams: Number.POSITIVE_INFINITY },
+    // Coinone publishes none of these, so its figures are Upbit's and nothing.
+    coinone: { perSecond: 5, messageSpacingMs: 0, streams: Number.POSITIVE_INFINITY },
   } as const;
 
   it.each(EXCHANGES)('%s: connects stay below half of what is published', exchange => {
@@ -193,7 +196,27 @@ describe('limits', () => {
   });
 });
 
+describe('open sockets', () => {
+  it('coinone: stay below half of the published 20, even while every feed is being replaced', () => {
+    const feeds = Math.ceil(400 / EXCHANGE_ADAPTERS.coinone.limits.instrumentsPerFeed);
+    expect(2 * feeds).toBeLessThanOrEqual(20 / 2);
+  });
+});
+
 describe('subscriptions', () => {
+  it('coinone: one message per market and channel, all markets within 20 seconds', () => {
+    const { limits, channels, subscribeMessages } = EXCHANGE_ADAPTERS.coinone;
+    const instruments = Array.from({ length: limits.instrumentsPerFeed }, (_, i) =>
+      testInstrument('coinone', `KRW-C${i}`, `C${i}`, 'KRW'),
+    );
+    const messages = subscribeMessages(instruments);
+    expect(messages[0]).toBe(
+      '{"request_type":"SUBSCRIBE","channel":"TRADE","topic":{"quote_currency":"KRW","target_currency":"C0"},"format":"DEFAULT"}',
+    );
+    expect(new Set(messages).size).toBe(instruments.length * channels.length);
+    expect((messages.length - 1) * limits.messageSpacingMs).toBeLessThan(20_000);
+  });
+
   it('binance: at most 200 streams in a message, all channels of all instruments once', () => {
     const { limits, channels } = EXCHANGE_ADAPTERS.binance;
     const instruments = Array.from({ length: limits.instrumentsPerFeed }, (_, i) =>
@@ -209,7 +232,7 @@ describe('subscriptions', () => {
     }
     const streams = messages.flatMap(({ params }) => params);
     expect(new Set(streams).size).toBe(instruments.length * channels.length);
-    expect(streams.slice(0, 4)).toEqual(['c0usdt@trade', 'c0usdt@ticker', 'c0usdt@depth20', 'c0usdt@bookTicker']);
+    expect(streams.slice(0, channels.length)).toEqual(channels.map(channel => `c0usdt@${channel}`));
   });
 
   it.each(['upbit', 'bithumb'] as const)('%s: one array with the whole union', exchange => {
@@ -225,6 +248,7 @@ describe('subscriptions', () => {
       { type: 'trade', codes: ['KRW-BTC', 'BTC-ETH'] },
       { type: 'ticker', codes: ['KRW-BTC', 'BTC-ETH'] },
       { type: 'orderbook', codes: [`KRW-BTC${suffix}`, `BTC-ETH${suffix}`] },
+      ...(exchange === 'upbit' ? [{ type: 'candle.1m', codes: ['KRW-BTC', 'BTC-ETH'] }] : []),
       { format: 'DEFAULT' },
     ]);
   });
@@ -262,6 +286,43 @@ describe('market lists', () => {
       { ...testInstrument('binance', '币安人生USDT', '币安人生', 'USDT'), firstSeen: now, lastSeen: now },
       { ...testInstrument('binance', 'OLDUSDT', 'OLD', 'USDT'), status: 'halted', firstSeen: now, lastSeen: now },
     ]);
+  });
+
+  it('coinone: two bodies joined, names in English, halted markets, broken rows', () => {
+    const row = (target: string, more: object = {}): object => ({
+      ...{ quote_currency: 'KRW', target_currency: target, qty_unit: '0.0001' },
+      ...{ maintenance_status: 0, trade_status: 1, ...more },
+    });
+    const markets = [
+      row('BTC'),
+      row('xrp', { quote_currency: 'krw', qty_unit: '' }),
+      row('OLD', { trade_status: 0 }),
+      row('FIX', { maintenance_status: 1 }),
+      row('BTC'),
+      row(''),
+      { target_currency: 'LOST' },
+      null,
+    ];
+    const bodies = [{ result: 'success', markets }, { currencies: [{ symbol: 'btc', name: 'Bitcoin' }, null, {}] }];
+    const parse = (parts: readonly object[]) =>
+      EXCHANGE_ADAPTERS.coinone.markets.parse(
+        parts.map(part => Buffer.from(JSON.stringify(part))),
+        now,
+      );
+    const market = (base: string, more: object) => ({
+      ...testInstrument('coinone', `KRW-${base}`, base, 'KRW'),
+      ...{ lotSize: '0.0001', firstSeen: now, lastSeen: now, ...more },
+    });
+    const result = parse(bodies);
+    expect(result).toMatchObject({ ok: true, skipped: 4 });
+    expect(result.ok && result.instruments).toEqual([
+      market('BTC', { englishName: 'Bitcoin' }),
+      market('XRP', { lotSize: null }),
+      market('OLD', { status: 'halted' }),
+      market('FIX', { status: 'halted' }),
+    ]);
+    const nameless = parse([bodies[0]!, { result: 'error', error_code: '4', error_msg: 'Blocked' }]);
+    expect(nameless.ok && nameless.instruments[0]).toEqual(market('BTC', {}));
   });
 
   it.each(['upbit', 'bithumb'] as const)('%s: quote first, names in two languages, broken rows', exchange => {

@@ -11,7 +11,7 @@
  * Absent, `null` and `""` are the same thing, because exchanges mix them (Bithumb's `delisting_date` was seen as all
  * three). Numbers may be quoted or not; the lossless reader has made both of them text.
  */
-import { type Decimal, isPositive, isZero, toDecimal } from '../../shared/model/decimal.ts';
+import { type Decimal, isNegative, isPositive, isZero, toDecimal } from '../../shared/model/decimal.ts';
 import { toId } from '../../shared/model/id.ts';
 import { type EpochMillis, type TimeUnit, toMillis } from '../../shared/model/time.ts';
 import type { LosslessObject, LosslessValue } from '../conversion/lossless-json.ts';
@@ -40,7 +40,12 @@ export class FieldReader {
   /** A number not below zero that may be missing: a volume. */
   optionalAmount(key: string): Decimal | null {
     const decimal = this.optionalSigned(key);
-    return decimal === null || isZero(decimal) || isPositive(decimal) ? decimal : this.#blame(key, null);
+    return decimal === null || !isNegative(decimal) ? decimal : this.#blame(key, null);
+  }
+
+  /** A number not below zero that must be there: a candle's volume. */
+  amount(key: string): Decimal {
+    return this.optionalAmount(key) ?? this.#blame(key, '0');
   }
 
   /** A number of either sign that may be missing: a change. */
@@ -55,6 +60,11 @@ export class FieldReader {
     const value = this.#record[key];
     if (isAbsent(value)) return null;
     return (typeof value === 'string' ? toMillis(value, unit) : null) ?? this.#blame(key, null);
+  }
+
+  /** An epoch time that must be there. */
+  time(key: string, unit: TimeUnit): EpochMillis {
+    return this.optionalTime(key, unit) ?? this.#blame(key, 0);
   }
 
   /** An id of digits that must be there. */

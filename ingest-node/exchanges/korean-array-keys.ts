@@ -1,6 +1,7 @@
 /**
  * The keys of the Korean array protocol that we read, in both spellings.
- * https://docs.upbit.com/kr/reference/websocket-trade, …/websocket-ticker, …/websocket-orderbook
+ * https://docs.upbit.com/kr/reference/websocket-trade, …/websocket-ticker, …/websocket-orderbook,
+ * …/websocket-candle
  */
 export const DEFAULT_KEYS = {
   type: 'type',
@@ -24,6 +25,9 @@ export const DEFAULT_KEYS = {
   askSize: 'ask_size',
   bidPrice: 'bid_price',
   bidSize: 'bid_size',
+  candleTimeUtc: 'candle_date_time_utc',
+  candleVolume: 'candle_acc_trade_volume',
+  candleQuoteVolume: 'candle_acc_trade_price',
 } as const;
 
 export type KeySpelling = { readonly [Field in keyof typeof DEFAULT_KEYS]: string };
@@ -51,4 +55,36 @@ export const SIMPLE_KEYS: KeySpelling = {
   askSize: 'as',
   bidPrice: 'bp',
   bidSize: 'bs',
+  candleTimeUtc: 'cdttmu',
+  candleVolume: 'catv',
+  candleQuoteVolume: 'catp',
 };
+
+/** Of the long keys, those that no event needs; a ticker has two dozen of them. */
+export const UNREAD_KEYS: readonly string[] = [
+  'prev_closing_price',
+  'change',
+  'change_price',
+  'change_rate',
+  'acc_trade_price',
+  'acc_trade_volume',
+  'acc_ask_volume',
+  'acc_bid_volume',
+  'trade_date',
+  'trade_time',
+  'highest_52_week_price',
+  'highest_52_week_date',
+  'lowest_52_week_price',
+  'lowest_52_week_date',
+  'market_state',
+  'market_warning',
+  'is_trading_suspended',
+  'delisting_date',
+  'best_ask_price',
+  'best_ask_size',
+  'best_bid_price',
+  'best_bid_size',
+  'total_ask_size',
+  'total_bid_size',
+  'level',
+];

@@ -15,18 +15,33 @@
  * - A ticker's open, high and low are those of the exchange's day so far. The signed change and its rate are against
  *   `prev_closing_price`, the close before that day, so `change` is not `last - open`. Volumes are the rolling 24 hours
  *   (`*_24h`), not the day (`acc_*` alone).
+ * - Candles are Upbit's alone, see `korean-candle.ts`.
  * - A book frame is the whole window, so it replaces; there is no sequence. Its top is also our quote.
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { ChangeWindow, OrderBook, Ticker, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis, TimeUnit } from '../../shared/model/time.ts';
-import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
+import {
+  FrameReading,
+  type LosslessObject,
+  type LosslessValue,
+  parseLosslessJson,
+} from '../conversion/lossless-json.ts';
 import { BookSide, isCrossed, quoteOf } from './book-side.ts';
-import { ConversionBuilder, control, type Outcome, refused, rejection, unreadable } from './conversion-builder.ts';
+import {
+  ConversionBuilder,
+  control,
+  isFlawless,
+  type Outcome,
+  refused,
+  rejection,
+  unreadable,
+} from './conversion-builder.ts';
 import type { Conversion, Heartbeat, InstrumentIndex, MarketListResult } from './exchange-adapter.ts';
 import { channelNameOf, describe, FieldReader, isRecord, messageOf, textOf } from './field-reader.ts';
-import { DEFAULT_KEYS, type KeySpelling, SIMPLE_KEYS } from './korean-array-keys.ts';
+import { DEFAULT_KEYS, type KeySpelling, SIMPLE_KEYS, UNREAD_KEYS } from './korean-array-keys.ts';
+import { CANDLE_CHANNEL, toCandle } from './korean-candle.ts';
 import { readMarketList } from './market-list.ts';
 
 /** What differs between the exchanges that speak this protocol. */
@@ -38,9 +53,13 @@ export type KoreanVenue = {
   readonly bookTimeUnit: TimeUnit;
   /** Behind each code of an order book subscription: `.15` asks for 15 levels. */
   readonly bookCodeSuffix: string;
+  /** Whether there is a channel of candles. */
+  readonly hasCandles: boolean;
 };
 
-export const KOREAN_CHANNELS = ['trade', 'ticker', 'orderbook'] as const;
+const READING = new FrameReading({ ignoredKeys: UNREAD_KEYS, shortensFractions: true });
+
+export const KOREAN_CHANNELS: readonly string[] = ['trade', 'ticker', 'orderbook'];
 
 /**
  * Nothing is sent by the server unasked: an idle socket is cut after 60 s (measured; documented are 120 s). Whether a
@@ -48,7 +67,7 @@ export const KOREAN_CHANNELS = ['trade', 'ticker', 'orderbook'] as const;
  */
 export const KOREAN_HEARTBEAT: Heartbeat = {
   controlPingEveryMs: 20_000,
-  textPing: 'PING',
+  textPing: { message: 'PING', everyMs: null },
   silenceLimitMs: 30_000,
   maxAgeMs: null,
 };
@@ -68,6 +87,7 @@ export function subscribeMessages(venue: KoreanVenue, instruments: readonly Inst
       { type: 'trade', codes },
       { type: 'ticker', codes },
       { type: 'orderbook', codes: bookCodes },
+      ...(venue.hasCandles ? [{ type: CANDLE_CHANNEL, codes }] : []),
       { format: 'DEFAULT' },
     ]),
   ];
@@ -79,7 +99,19 @@ export function convert(
   receivedTime: EpochMillis,
   instruments: InstrumentIndex,
 ): Conversion {
-  const parsed = parseLosslessJson(frame);
+  const conversion = convertAs(READING, venue, frame, receivedTime, instruments);
+  // A rejection quotes the frame, so then it is read as it was written.
+  return isFlawless(conversion) ? conversion : convertAs(undefined, venue, frame, receivedTime, instruments);
+}
+
+function convertAs(
+  reading: FrameReading | undefined,
+  venue: KoreanVenue,
+  frame: Uint8Array,
+  receivedTime: EpochMillis,
+  instruments: InstrumentIndex,
+): Conversion {
+  const parsed = parseLosslessJson(frame, {}, reading);
   if (!parsed.ok) return unreadable(frame, parsed.reason);
   const records = Array.isArray(parsed.value) ? parsed.value : [parsed.value];
   if (records.length === 1 && isRecord(records[0])) {
@@ -119,8 +151,8 @@ function convertRecord(
   const channel = channelNameOf(record[keys.type]);
   if (channel === 'unknown') return rejection(channel, 'unrecognised', `type: ${describe(record[keys.type])}`);
   // The old feed of Bithumb uses some of the same names and wraps its data in `content`.
-  const isCarried = (channel === 'trade' || channel === 'ticker' || channel === 'orderbook') && !('content' in record);
-  if (!isCarried) return rejection(channel, 'unsupportedChannel', channel);
+  const isCarried = KOREAN_CHANNELS.includes(channel) || (channel === CANDLE_CHANNEL && venue.hasCandles);
+  if (!isCarried || 'content' in record) return rejection(channel, 'unsupportedChannel', channel);
 
   const code = record[keys.code];
   const instrument = typeof code === 'string' ? instruments.get(code) : undefined;
@@ -130,7 +162,9 @@ function convertRecord(
       return toTrade(venue, record, keys, instrument, receivedTime);
     case 'ticker':
       return toTicker(venue, record, keys, instrument, receivedTime);
-    case 'orderbook':
+    case CANDLE_CHANNEL:
+      return toCandle(venue.exchange, record, keys, instrument, receivedTime);
+    default:
       return toBookAndQuote(venue, record, keys, instrument, receivedTime);
   }
 }

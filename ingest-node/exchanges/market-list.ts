@@ -55,14 +55,15 @@ function refuse(reason: string): MarketListResult {
 /**
  * The exchange's own words when the body is an error, which may come with HTTP 200:
  * `{"error":{"name","message"}}` and `{"name","message"}` (Upbit, Bithumb), `{"status","message"}` (old Bithumb),
- * `{"code","msg"}` (Binance).
+ * `{"code","msg"}` (Binance), `{"error_code","error_msg"}` (Coinone).
  */
 function errorIn(body: LosslessValue): string | null {
   if (!isRecord(body)) return null;
   const error = isRecord(body['error']) ? body['error'] : body;
-  const message = textOf(error['message']) ?? textOf(error['msg']);
+  const message = textOf(error['message']) ?? textOf(error['msg']) ?? textOf(error['error_msg']);
   if (message === null) return null;
-  const name = textOf(error['name']) ?? textOf(error['code']) ?? textOf(error['status']) ?? 'without a code';
+  const code = textOf(error['code']) ?? textOf(error['error_code']) ?? textOf(error['status']);
+  const name = textOf(error['name']) ?? code ?? 'without a code';
   return `the exchange answered with an error: ${describe(name)} ${describe(message)}`;
 }
 

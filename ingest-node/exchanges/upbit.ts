@@ -11,12 +11,15 @@ import {
   parseMarketList,
   subscribeMessages,
 } from './korean-array-protocol.ts';
+import { CANDLE_CHANNEL } from './korean-candle.ts';
+import { upbitTradeHistory } from './korean-trade-history.ts';
 
 const venue: KoreanVenue = {
   exchange: 'upbit',
   changeWindow: 'dayUtc',
   bookTimeUnit: 'ms',
   bookCodeSuffix: '.15',
+  hasCandles: true,
 };
 
 export const upbit: ExchangeAdapter = {
@@ -29,13 +32,16 @@ export const upbit: ExchangeAdapter = {
     connects: { count: 2, windowMs: 1000 },
     // Published: 5 messages a second and 100 a minute on one socket.
     messageSpacingMs: 1200,
+    rest: { market: { weight: 10, windowMs: 1000 }, trade: { weight: 10, windowMs: 1000 } },
   },
   heartbeat: KOREAN_HEARTBEAT,
-  channels: KOREAN_CHANNELS,
+  channels: [...KOREAN_CHANNELS, CANDLE_CHANNEL],
+  candles: 'sentOpen',
   subscribeMessages: instruments => subscribeMessages(venue, instruments),
   markets: {
     paths: ['/v1/market/all?is_details=true'],
     parse: (bodies, now) => parseMarketList('upbit', bodies, now),
   },
+  tradeHistory: upbitTradeHistory,
   convert: (frame, receivedTime, instruments) => convert(venue, frame, receivedTime, instruments),
 };

@@ -14,8 +14,11 @@ import type { FeedCondition } from './feed-state.ts';
 import type { FrameMeaning } from './line.ts';
 import { MarketDirectory } from './market-directory.ts';
 import { ConnectLimiter, type ConnectLimiterStatus } from './rate-limit.ts';
+import { RestBudget } from './rest-budget.ts';
 import { RestClient } from './rest-client.ts';
 import type { Dial } from './socket.ts';
+import type { Traffic, TrafficTap } from './traffic-tap.ts';
+import { TrafficWatch } from './traffic-watch.ts';
 import { createWsDial } from './ws-socket.ts';
 
 export type ExchangeFeedsOptions = {
@@ -24,6 +27,8 @@ export type ExchangeFeedsOptions = {
   readonly simulatorUrl: string | null;
   /** Which of the trading instruments are carried; all by default. Asked at every list and at {@link ExchangeFeeds.replan}. */
   readonly selects?: (instrument: Instrument) => boolean;
+  /** Canonical symbols whose books are asked for as changes, where the adapter knows how; none by default. */
+  readonly deltaSymbols?: ReadonlySet<string>;
   /** Offers permessage-deflate to the exchange; no by default. */
   readonly compression?: boolean;
   /** The market list is fetched anew this often; every ten minutes by default. */
@@ -32,11 +37,18 @@ export type ExchangeFeedsOptions = {
    * Every frame, in the order of arrival per feed. Answers what it meant: what `adapter.convert` returned will do.
    * `bytes` are valid during the call only.
    */
-  readonly onFrame: (bytes: Uint8Array, receivedTime: EpochMillis, instruments: InstrumentIndex) => FrameMeaning;
+  readonly onFrame: (
+    bytes: Uint8Array,
+    receivedTime: EpochMillis,
+    instruments: InstrumentIndex,
+    feedKey: string,
+  ) => FrameMeaning;
   /** A feed, or the market list under the key `<exchange>-markets`, changed its state or its reason. */
   readonly onFeedState: (report: FeedReport) => void;
   /** A market list came: all instruments the exchange has, halted and delisted ones too. */
   readonly onInstruments: (instruments: readonly Instrument[]) => void;
+  /** Sees every frame, every REST body and what is sent while it is open; nobody by default. */
+  readonly tap?: TrafficTap;
   /** For tests; the real ones by default. */
   readonly clock?: Clock;
   readonly random?: () => number;
@@ -51,6 +63,7 @@ export type FeedStatus = FeedReport & {
 };
 
 const REFRESH_MARKETS_EVERY_MS = 600_000;
+const CLOSED_TAP: TrafficTap = { isOpen: false, take: () => {} };
 
 export class ExchangeFeeds {
   readonly exchange: ExchangeName;
@@ -58,6 +71,8 @@ export class ExchangeFeeds {
   readonly endpoints: Endpoints;
   /** To be used for every request to this exchange, so that all of them stay away when it says so. */
   readonly rest: RestClient;
+  /** To be asked before every request to this exchange. */
+  readonly restBudget: RestBudget;
   readonly #options: ExchangeFeedsOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -65,6 +80,7 @@ export class ExchangeFeeds {
   /** Outlives every stop and start: the exchange does not forget our attempts either. */
   readonly #limiter: ConnectLimiter;
   readonly #directory: MarketDirectory;
+  readonly #watch: TrafficWatch;
   readonly #feeds = new Map<string, Feed>();
   readonly #stopping = new Set<Promise<void>>();
   #isRunning = false;
@@ -83,7 +99,18 @@ export class ExchangeFeeds {
     this.#random = options.random ?? Math.random;
     this.#dial = options.dial ?? createWsDial({ compression: options.compression ?? false });
     this.#limiter = new ConnectLimiter(adapter.limits.connects, this.#clock);
-    this.rest = new RestClient({ clock: this.#clock, fetch: options.fetch ?? fetch });
+    this.#watch = new TrafficWatch({
+      exchange: this.exchange,
+      tap: options.tap ?? CLOSED_TAP,
+      clock: this.#clock,
+      marketUrls: adapter.markets.paths.map(path => this.endpoints.restUrl + path),
+    });
+    this.rest = new RestClient({
+      clock: this.#clock,
+      fetch: options.fetch ?? fetch,
+      onBody: (url, body) => this.#watch.body(url, body),
+    });
+    this.restBudget = new RestBudget({ limits: adapter.limits.rest, clock: this.#clock });
     this.#directory = new MarketDirectory({
       markets: adapter.markets,
       restUrl: this.endpoints.restUrl,
@@ -147,6 +174,11 @@ export class ExchangeFeeds {
     return [...feeds, { exchange: this.exchange, ...this.#marketsReport, instruments: 0 }];
   }
 
+  /** What a feed carries; nothing for a key that is none. */
+  instrumentsOf(key: string): readonly Instrument[] {
+    return this.#feeds.get(key)?.instruments ?? [];
+  }
+
   /** How much of the exchange's connection limit is used, and whether it keeps us away. */
   get connects(): ConnectLimiterStatus {
     return this.#limiter.status();
@@ -157,12 +189,18 @@ export class ExchangeFeeds {
     this.#limiter.useShare(share);
   }
 
+  /** The bodies of the newest market list, as they came: what a recording begins with. */
+  get marketLists(): readonly Traffic[] {
+    return this.#watch.marketLists;
+  }
+
   /** By key: frames handed over and attempts to connect, since the feed was made. */
   counts(): ReadonlyMap<string, Feed['counts']> {
     return new Map([...this.#feeds].map(([key, feed]) => [key, feed.counts]));
   }
 
   #onInstruments(instruments: readonly Instrument[]): void {
+    this.#watch.marketListCame();
     this.#instruments = instruments;
     this.#index = new Map(instruments.map(instrument => [instrument.nativeCode.toUpperCase(), instrument]));
     this.#options.onInstruments(instruments);
@@ -170,17 +208,24 @@ export class ExchangeFeeds {
   }
 
   #begin(key: string, instruments: readonly Instrument[]): void {
-    const { adapter, onFrame, onFeedState } = this.#options;
+    const { adapter, deltaSymbols, onFrame, onFeedState } = this.#options;
+    const url = this.endpoints.webSocketUrl;
     const feed = new Feed({
       key,
-      url: this.endpoints.webSocketUrl,
-      adapter,
+      url,
+      adapter: {
+        ...adapter,
+        subscribeMessages: carried => adapter.subscribeMessages(carried, deltaSymbols),
+      },
       instruments,
       limiter: this.#limiter,
-      dial: this.#dial,
+      dial: this.#watch.dialFor(key, this.#dial),
       clock: this.#clock,
       random: this.#random,
-      onFrame: (bytes, receivedTime) => onFrame(bytes, receivedTime, this.#index),
+      onFrame: (bytes, receivedTime) => {
+        this.#watch.frame(key, url, bytes, receivedTime);
+        return onFrame(bytes, receivedTime, this.#index, key);
+      },
       onState: onFeedState,
     });
     this.#feeds.set(key, feed);

@@ -268,6 +268,25 @@ describe('silence', () => {
     }
   });
 
+  test('a text ping that is to be repeated is, for as long as the socket lives', async () => {
+    const heartbeat = {
+      controlPingEveryMs: null,
+      textPing: { message: 'PING', everyMs: 60_000 },
+      silenceLimitMs: 90_000,
+    };
+    const socket = await goLive(makeFeed({ heartbeat }));
+    const pings = () => socket.sent.filter(text => text === 'PING').length;
+    expect(pings()).toBe(1);
+    for (const expected of [2, 3, 4]) {
+      await clock.advanceAndSettle(60_000);
+      expect(pings()).toBe(expected);
+      socket.frame('up');
+    }
+    socket.end({ kind: 'closed', code: 1000, reason: '' });
+    await clock.advanceAndSettle(60_000);
+    expect(pings()).toBe(4);
+  });
+
   test('where the server pings, we do not', async () => {
     const socket = await goLive(makeFeed({ heartbeat: { controlPingEveryMs: null, textPing: null } }));
     await keepFed(socket, 60_000);

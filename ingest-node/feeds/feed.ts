@@ -138,6 +138,7 @@ export class Feed {
       url,
       heartbeat: adapter.heartbeat,
       messageSpacingMs: adapter.limits.messageSpacingMs,
+      pauseAfterCloseMs: adapter.limits.pauseAfterCloseMs,
       subscribeMessages: () => adapter.subscribeMessages(this.#instruments),
       limiter,
       dial,

@@ -4,7 +4,7 @@
  */
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import type { ControlMessage, Heartbeat } from '../exchanges/exchange-adapter.ts';
+import type { ControlMessage, FeedLimits, Heartbeat, TextPing } from '../exchanges/exchange-adapter.ts';
 import { DataRhythm } from './data-rhythm.ts';
 import { PacedSender } from './paced-sender.ts';
 import { pauseAfterClose, pauseAfterStatus } from './politeness.ts';
@@ -28,6 +28,7 @@ export type LineOptions = {
   readonly url: string;
   readonly heartbeat: Heartbeat;
   readonly messageSpacingMs: number;
+  readonly pauseAfterCloseMs: FeedLimits['pauseAfterCloseMs'];
   /** Asked once, when the socket is open. */
   subscribeMessages(): readonly string[];
   readonly limiter: ConnectLimiter;
@@ -168,7 +169,7 @@ export class Line {
       });
     });
     const { textPing, controlPingEveryMs, maxAgeMs } = heartbeat;
-    if (textPing !== null) this.#sender.enqueue(() => this.#socket?.send(textPing));
+    if (textPing !== null) this.#sayPing(textPing);
     if (controlPingEveryMs !== null) this.#pingEvery(controlPingEveryMs);
     if (maxAgeMs !== null) {
       this.#after(maxAgeMs * (1 - MAX_AGE_SPREAD * random()), () =>
@@ -190,6 +191,12 @@ export class Line {
       this.#sender.enqueue(() => this.#socket?.ping());
       this.#pingEvery(ms);
     });
+  }
+
+  /** Now, behind what is still to be sent, and again for as long as the exchange wants it. */
+  #sayPing(ping: TextPing): void {
+    this.#sender.enqueue(() => this.#socket?.send(ping.message));
+    if (ping.everyMs !== null) this.#after(ping.everyMs, () => this.#sayPing(ping));
   }
 
   #onFrame(bytes: Uint8Array): void {
@@ -220,7 +227,7 @@ export class Line {
       this.#gone.resolve();
       return;
     }
-    const pauseMs = pauseAfter(end, this.#clock.now());
+    const pauseMs = pauseAfter(end, this.#clock.now(), this.#options.pauseAfterCloseMs);
     // What the exchange holds against us, it holds against our address: no other feed of ours may go on dialling.
     if (pauseMs > 0) this.#options.limiter.holdFor(pauseMs);
     this.#socket = null;
@@ -263,12 +270,12 @@ export class Line {
   }
 }
 
-function pauseAfter(end: SocketEnd, now: EpochMillis): number {
+function pauseAfter(end: SocketEnd, now: EpochMillis, ownCodes: LineOptions['pauseAfterCloseMs']): number {
   switch (end.kind) {
     case 'refused':
       return pauseAfterStatus(end.status, end.retryAfter, now);
     case 'closed':
-      return pauseAfterClose(end.code);
+      return pauseAfterClose(end.code, ownCodes);
     case 'failed':
       return 0;
   }

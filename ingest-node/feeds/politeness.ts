@@ -35,9 +35,13 @@ export function pauseAfterStatus(status: number, retryAfter: string | null, now:
 const POLICY_VIOLATION = 1008;
 const POLICY_PAUSE_MS = 5_000;
 
-/** The same for a close code. */
-export function pauseAfterClose(code: number): number {
-  return code === POLICY_VIOLATION ? POLICY_PAUSE_MS : 0;
+/**
+ * The same for a close code.
+ *
+ * @param ownCodes what the exchange says with codes of its own: milliseconds by code
+ */
+export function pauseAfterClose(code: number, ownCodes: Readonly<Record<number, number>> = {}): number {
+  return ownCodes[code] ?? (code === POLICY_VIOLATION ? POLICY_PAUSE_MS : 0);
 }
 
 /** `null` where the header is absent or says nothing usable. RFC 9110 §10.2.3. */

@@ -70,6 +70,10 @@ describe('how long to stay away', () => {
   });
 
   test('a closing for breaking a rule asks for a pause, others do not', () => {
-    expect([1000, 1001, 1006, 1008].map(pauseAfterClose)).toEqual([0, 0, 0, 5_000]);
+    expect([1000, 1001, 1006, 1008].map(code => pauseAfterClose(code))).toEqual([0, 0, 0, 5_000]);
+  });
+
+  test('a code of the exchange itself asks for the pause it declares', () => {
+    expect([1000, 1008, 4290].map(code => pauseAfterClose(code, { 4290: 60_000 }))).toEqual([0, 5_000, 60_000]);
   });
 });

@@ -20,6 +20,8 @@ export type RestResult =
 export type RestClientOptions = {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** Sees the whole body of every answer with status 200. */
+  readonly onBody?: (url: string, body: Uint8Array) => void;
 };
 
 const TIMEOUT_MS = 10_000;
@@ -29,11 +31,13 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024;
 export class RestClient {
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
+  readonly #onBody: (url: string, body: Uint8Array) => void;
   #heldUntil = 0;
 
   constructor(options: RestClientOptions) {
     this.#clock = options.clock;
     this.#fetch = options.fetch;
+    this.#onBody = options.onBody ?? (() => {});
   }
 
   /** Never rejects. A request that `signal` ended is a failure like others. */
@@ -65,7 +69,11 @@ export class RestClient {
       redirect: 'manual',
       headers: { accept: 'application/json' },
     });
-    if (response.status === 200) return await readBody(response, url);
+    if (response.status === 200) {
+      const result = await readBody(response, url);
+      if (result.ok) this.#onBody(url, result.body);
+      return result;
+    }
     await response.body?.cancel();
     const { status } = response;
     const pauseMs = pauseAfterStatus(status, response.headers.get('retry-after'), this.#clock.now());

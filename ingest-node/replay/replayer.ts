@@ -1,41 +1,25 @@
 import type { Clock } from '../../shared/base/clock.ts';
-import type { ExchangeName } from '../../shared/model/exchange.ts';
-import type { InstrumentIndex } from '../exchanges/exchange-adapter.ts';
-import { EXCHANGE_ADAPTERS } from '../exchanges/registry.ts';
-import type { Leader } from '../leader.ts';
+import type { Distributor } from '../distribution/distributor.ts';
 import type { InstrumentDirectory } from '../operations/instrument-directory.ts';
 import type { Logger } from '../operations/logger.ts';
-import { readReplayLine } from './replay-record.ts';
-
-export type ReplayReport = {
-  records: number;
-  /** Frames that held market data, published or left out as already known. */
-  data: number;
-  control: number;
-  /** Frames of which nothing became an event; named in the log and in the conversion counts. */
-  rejected: number;
-  /** Bodies that were market lists, and the instruments they named. */
-  marketLists: number;
-  instruments: number;
-  /** Frames of the client, and REST bodies that are no market list. */
-  skipped: number;
-  /** Lines that are no records, with the reason of the first few. */
-  faults: number;
-  faultSamples: string[];
-};
+import { replayLines } from './replay-lines.ts';
+import { ReplayPace } from './replay-pace.ts';
+import { ReplayPipeline } from './replay-pipeline.ts';
+import type { ReplayReport } from './replay-report.ts';
 
 export type ReplayerOptions = {
-  readonly leader: Leader;
+  readonly distributor: Distributor;
   readonly instruments: InstrumentDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
 };
 
-const MAX_FAULT_SAMPLES = 5;
+/** One recording, or one of the files it is made of. */
+export type ReplayFile = { readonly label: string; readonly lines: AsyncIterable<string> };
 
 /**
- * Feeds recorded frames through the leader's pipeline, as if they had just arrived: `receivedTime` is now. Market lists
- * among the records make their instruments known for the frames that follow.
+ * Feeds recordings into the stream of this node, each replay through a pipeline of its own. Market lists among the
+ * records make their instruments known to the node, too.
  */
 export class Replayer {
   readonly #options: ReplayerOptions;
@@ -44,60 +28,35 @@ export class Replayer {
     this.#options = options;
   }
 
-  async replay(lines: AsyncIterable<string>, label: string): Promise<ReplayReport> {
-    const { logger, clock, leader } = this.#options;
-    const report: ReplayReport = {
-      records: 0,
-      data: 0,
-      control: 0,
-      rejected: 0,
-      marketLists: 0,
-      instruments: 0,
-      skipped: 0,
-      faults: 0,
-      faultSamples: [],
-    };
-    const indexes = new Map<ExchangeName, InstrumentIndex>();
-    const indexOf = (exchange: ExchangeName): InstrumentIndex => {
-      let index = indexes.get(exchange);
-      if (index === undefined) {
-        index = new Map(this.#options.instruments.of(exchange).map(one => [one.nativeCode.toUpperCase(), one]));
-        indexes.set(exchange, index);
-      }
-      return index;
-    };
-    logger.warn({ label }, 'a recording is replayed into the stream');
-    for await (const line of lines) {
-      if (line.trim() === '') continue;
-      report.records++;
-      const read = readReplayLine(line);
-      if (!read.ok) {
-        report.faults++;
-        if (report.faultSamples.length < MAX_FAULT_SAMPLES) {
-          report.faultSamples.push(`record ${report.records}: ${read.fault}`);
-        }
-        continue;
-      }
-      const { exchange, direction, raw } = read.record;
-      if (direction === 'recv') {
-        const adapter = EXCHANGE_ADAPTERS[exchange];
-        const meaning = leader.ingest(adapter, Buffer.from(raw), clock.now(), indexOf(exchange));
-        report[meaning.kind === 'events' ? 'data' : meaning.kind]++;
-      } else if (direction === 'http' && this.#learn(exchange, raw, report)) indexes.delete(exchange);
-      else report.skipped++;
+  /**
+   * One replay; the report of each file as soon as it is through.
+   *
+   * @param speed 1: as fast as it was recorded; `null`: as fast as it goes
+   */
+  async *replay(
+    files: AsyncIterable<ReplayFile>,
+    speed: number | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<ReplayReport & { label: string }> {
+    const { logger, clock, distributor, instruments } = this.#options;
+    const pipeline = new ReplayPipeline({
+      knownInstruments: exchange => instruments.of(exchange),
+      publish: events => distributor.offer(events),
+      startTime: clock.now(),
+      onInstruments: (exchange, list) => instruments.add(exchange, list),
+      onRejectionSample: sample => logger.warn({ ...sample }, 'a replayed record was rejected'),
+    });
+    const pace = speed === null ? null : new ReplayPace(clock, speed);
+    for await (const { label, lines } of files) {
+      logger.warn({ label, speed: speed ?? 'max' }, 'a recording is replayed into the stream');
+      pace?.restart();
+      const report = await replayLines(lines, pipeline, async ({ direction, ts }) => {
+        // The market lists at its beginning are older than the recording itself.
+        if (pace === null || direction !== 'recv' || ts === null) return;
+        await pace.reach(ts, time => pipeline.advance(time), signal);
+      });
+      logger.info({ label, ...report }, 'the replay is over');
+      yield { label, ...report };
     }
-    logger.info({ label, ...report }, 'the replay is over');
-    return report;
-  }
-
-  /** Whether the body was a market list. */
-  #learn(exchange: ExchangeName, body: string, report: ReplayReport): boolean {
-    const { clock, instruments } = this.#options;
-    const list = EXCHANGE_ADAPTERS[exchange].markets.parse([Buffer.from(body)], clock.now());
-    if (!list.ok || list.instruments.length === 0) return false;
-    report.marketLists++;
-    report.instruments += list.instruments.length;
-    instruments.add(exchange, list.instruments);
-    return true;
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EXCHANGES } from '../model/exchange.ts';
 import { feed, ticker, trade } from '../model/testing/market-events.ts';
 import { compileFilter, type Filter } from './filter.ts';
 
@@ -29,7 +30,7 @@ describe('a filter', () => {
   });
 
   it.each([
-    [{ exchanges: ['upbitt'] }, 'filter.exchanges has "upbitt", which is not one of binance, upbit, bithumb'],
+    [{ exchanges: ['upbitt'] }, `filter.exchanges has "upbitt", which is not one of ${EXCHANGES.join(', ')}`],
     [{ types: ['orderbook'] }, 'filter.types has "orderbook"'],
     [{ symbols: ['KRW-BTC'] }, 'written BASE/QUOTE in upper case'],
     [{ symbols: ['btc/krw'] }, 'written BASE/QUOTE in upper case'],

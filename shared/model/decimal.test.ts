@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  addDecimals,
   compareDecimals,
   divideDecimals,
+  isNegative,
   isPositive,
   isZero,
   MAX_DECIMAL_LENGTH,
+  movePointLeft,
+  multiplyDecimals,
   subtractDecimals,
   toDecimal,
 } from './decimal.ts';
@@ -220,6 +224,19 @@ describe('signs', () => {
       fc.property(fc.oneof(decimal, fc.constant('0')), value => {
         expect(isZero(value)).toBe(signOf(rationalOf(value)) === 0);
         expect(isPositive(value)).toBe(signOf(rationalOf(value)) === 1);
+        expect(isNegative(value)).toBe(signOf(rationalOf(value)) === -1);
+      }),
+    );
+  });
+});
+
+describe('movePointLeft', () => {
+  it('divides by a power of ten, exactly and in canonical form', () => {
+    fc.assert(
+      fc.property(fc.oneof(decimal, fc.constant('0')), fc.integer({ min: 1, max: 12 }), (value, places) => {
+        const moved = movePointLeft(value, places);
+        expect(moved).toMatch(CANONICAL);
+        expect(signOf(difference(rationalOf(`${moved}e${places}`), rationalOf(value)))).toBe(0);
       }),
     );
   });
@@ -239,6 +256,48 @@ describe('subtractDecimals', () => {
         expect(result).toMatch(CANONICAL);
         const rest = difference(difference(rationalOf(a), rationalOf(b)), rationalOf(result));
         expect(signOf(rest)).toBe(0);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('addDecimals', () => {
+  it('has no rounding: 0.1 + 0.2 is 0.3', () => {
+    expect(addDecimals('0.1', '0.2')).toBe('0.3');
+    expect(addDecimals('9007199254740993', '0.00000001')).toBe('9007199254740993.00000001');
+    expect(addDecimals('-0.5', '0.5')).toBe('0');
+  });
+
+  it('is the exact sum in canonical form', () => {
+    fc.assert(
+      fc.property(decimalPair, ([a, b]) => {
+        const result = addDecimals(a, b);
+        expect(result).toMatch(CANONICAL);
+        expect(signOf(difference(difference(rationalOf(result), rationalOf(a)), rationalOf(b)))).toBe(0);
+        expect(addDecimals(b, a)).toBe(result);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('multiplyDecimals', () => {
+  it('has no rounding: 1.1 * 1.1 is 1.21', () => {
+    expect(multiplyDecimals('1.1', '1.1')).toBe('1.21');
+    expect(multiplyDecimals('141500000', '0.00004407')).toBe('6235.905');
+    expect(multiplyDecimals('-0.5', '20')).toBe('-10');
+    expect(multiplyDecimals('0', '-1.5')).toBe('0');
+  });
+
+  it('is the exact product in canonical form', () => {
+    fc.assert(
+      fc.property(decimalPair, ([a, b]) => {
+        const result = multiplyDecimals(a, b);
+        expect(result).toMatch(CANONICAL);
+        const [x, y] = [rationalOf(a), rationalOf(b)];
+        const product = { numerator: x.numerator * y.numerator, denominator: x.denominator * y.denominator };
+        expect(signOf(difference(rationalOf(result), product))).toBe(0);
       }),
       { numRuns: 1_000 },
     );

@@ -54,23 +54,49 @@ export function toDecimal(text: string): Decimal | null {
 
 /** Numeric order, exact to the last digit. */
 export function compareDecimals(a: Decimal, b: Decimal): -1 | 0 | 1 {
-  if (a === b) return 0;
+  const shorter = Math.min(a.length, b.length);
+  let at = 0;
+  let isBehindPoint = false;
+  while (at < shorter && a.charCodeAt(at) === b.charCodeAt(at)) {
+    if (a.charCodeAt(at) === POINT) isBehindPoint = true;
+    at += 1;
+  }
+  if (at === a.length && at === b.length) return 0;
   const isNegative = a.charCodeAt(0) === MINUS;
-  if (isNegative !== (b.charCodeAt(0) === MINUS)) return isNegative ? -1 : 1;
+  if (at === 0 && isNegative !== (b.charCodeAt(0) === MINUS)) return isNegative ? -1 : 1;
   // Same sign: the longer integer part is the larger magnitude. With equally long integer parts the points stand at
-  // the same place, so text order is numeric order.
-  const lengthDifference = integerLength(a) - integerLength(b);
-  const isLarger = lengthDifference === 0 ? a > b : lengthDifference > 0;
+  // the same place, so the first difference decides; what ends there is smaller.
+  const lengthDifference = isBehindPoint ? 0 : endOfDigits(a, at) - endOfDigits(b, at);
+  const isLarger =
+    lengthDifference === 0
+      ? at < a.length && (at === b.length || a.charCodeAt(at) > b.charCodeAt(at))
+      : lengthDifference > 0;
   return isLarger === isNegative ? -1 : 1;
 }
 
 export function isZero(value: Decimal): boolean {
-  return value === '0';
+  return value.length === 1 && value.charCodeAt(0) === ZERO;
 }
 
 /** Above zero; zero itself is not. */
 export function isPositive(value: Decimal): boolean {
-  return value !== '0' && value.charCodeAt(0) !== MINUS;
+  return value.charCodeAt(0) !== MINUS && !isZero(value);
+}
+
+export function isNegative(value: Decimal): boolean {
+  return value.charCodeAt(0) === MINUS;
+}
+
+/** `a + b`, exact. Numbers of very unequal magnitude can give a text longer than {@link MAX_DECIMAL_LENGTH}. */
+export function addDecimals(a: Decimal, b: Decimal): Decimal {
+  const scale = Math.max(fractionLength(a), fractionLength(b));
+  return fromUnits(toUnits(a, scale) + toUnits(b, scale), scale);
+}
+
+/** `a * b`, exact: as long as both texts together, so it can be longer than {@link MAX_DECIMAL_LENGTH}. */
+export function multiplyDecimals(a: Decimal, b: Decimal): Decimal {
+  const [scaleA, scaleB] = [fractionLength(a), fractionLength(b)];
+  return fromUnits(toUnits(a, scaleA) * toUnits(b, scaleB), scaleA + scaleB);
 }
 
 /** `a - b`, exact. Numbers of very unequal magnitude can give a text longer than {@link MAX_DECIMAL_LENGTH}. */
@@ -94,6 +120,17 @@ export function divideDecimals(a: Decimal, b: Decimal, fractionDigits: number): 
   const roundsAway = isTie ? quotient % 2n !== 0n : twiceRest > magnitude(divisor);
   const away = dividend < 0n === divisor < 0n ? 1n : -1n;
   return fromUnits(roundsAway ? quotient + away : quotient, fractionDigits);
+}
+
+/** `value / 10 ** places`, exact; `places` is a whole number above zero. Longer than its argument by as much at most. */
+export function movePointLeft(value: Decimal, places: number): Decimal {
+  if (isZero(value)) return value;
+  const start = isNegative(value) ? 1 : 0;
+  const point = endOfDigits(value, start);
+  const digits = value.slice(start, point).padStart(places + 1, '0');
+  const split = digits.length - places;
+  const fraction = withoutTrailingZeros(digits.slice(split) + value.slice(point + 1));
+  return (start === 1 ? '-' : '') + digits.slice(0, split) + (fraction === '' ? '' : `.${fraction}`);
 }
 
 /** Index of the first character at or after `from` that is no digit. */
@@ -121,11 +158,6 @@ function expandExponent(text: string, integerStart: number, integerEnd: number, 
   const fraction = withoutTrailingZeros(padded.slice(split));
   const plain = sign + padded.slice(0, split) + (fraction === '' ? '' : `.${fraction}`);
   return plain.length > MAX_DECIMAL_LENGTH ? null : plain;
-}
-
-function integerLength(value: Decimal): number {
-  const point = value.indexOf('.');
-  return point === -1 ? value.length : point;
 }
 
 function fractionLength(value: Decimal): number {

@@ -2,7 +2,7 @@
  * The exchanges we carry. Adding a name here makes the compiler ask for the rest:
  * every registry is `satisfies Record<ExchangeName, …>`.
  */
-export const EXCHANGES = ['binance', 'upbit', 'bithumb'] as const;
+export const EXCHANGES = ['binance', 'upbit', 'bithumb', 'coinone'] as const;
 
 /** Where something traded, as data. */
 export type ExchangeName = (typeof EXCHANGES)[number];

@@ -1,14 +1,26 @@
 import type { IncomingMessage } from 'node:http';
+import type { SimulatorClock } from '../clock.ts';
+import type { BanRecord } from '../limits/ban-record.ts';
 import { EXCHANGES } from '../market/instruments.ts';
+import type { LifeCycle } from '../market/life-cycle.ts';
 import { json, type RestAnswer } from '../protocols/exchange-protocol.ts';
 import { isExchangeName, type TradeFilter, type TruthLog } from '../truth-log.ts';
-import { FAULT_NAMES, type Faults, readFault } from './faults.ts';
+import type { Faults } from './faults.ts';
+import { readChange } from './read-change.ts';
+import { FAULT_NAMES, readFault } from './read-fault.ts';
 import type { SimulatorState } from './simulator-state.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const NDJSON = { 'content-type': 'application/x-ndjson;charset=UTF-8' };
 
-export type ControlContext = { faults: Faults; truth: TruthLog; state(): SimulatorState };
+export type ControlContext = {
+  faults: Faults;
+  truth: TruthLog;
+  bans: BanRecord;
+  clock: SimulatorClock;
+  lifeCycle: LifeCycle;
+  state(): SimulatorState;
+};
 
 /** Input that the control API can not use; its message goes to the caller as it is. */
 class BadInput extends Error {}
@@ -32,7 +44,7 @@ async function route(
   request: IncomingMessage,
   path: string,
   query: URLSearchParams,
-  { faults, truth, state }: ControlContext,
+  { faults, truth, bans, clock, lifeCycle, state }: ControlContext,
 ): Promise<RestAnswer> {
   switch (`${request.method} ${path}`) {
     case 'GET /state':
@@ -44,6 +56,19 @@ async function route(
       if (typeof fault === 'string') throw new BadInput(fault);
       return json(JSON.stringify(faults.inject(fault)));
     }
+    case 'POST /market': {
+      const change = readChange(await readJson(request));
+      const wrong = typeof change === 'string' ? change : lifeCycle.apply(change);
+      if (wrong !== null) throw new BadInput(wrong);
+      return json('{"ok":true}');
+    }
+    case 'POST /clock':
+      turnClock(await readJson(request), clock);
+      return json(JSON.stringify({ now: clock.now(), speed: clock.speed }));
+    case 'GET /bans':
+      return json(JSON.stringify(bans.report()));
+    case 'GET /truth/candles':
+      return lines(truth.candles(readFilter(query)));
     case 'GET /truth/trades':
       return lines(truth.trades(readFilter(query)));
     case 'GET /truth/books': {
@@ -57,6 +82,15 @@ async function route(
     default:
       return json(JSON.stringify({ error: `no such control call: ${request.method} /control${path}` }), 404);
   }
+}
+
+/** `{"shiftMs"}` jumps ahead, `{"speed"}` lets time run faster. */
+function turnClock(body: unknown, clock: SimulatorClock): void {
+  const { shiftMs = 0, speed = clock.speed } = (body ?? {}) as Record<string, unknown>;
+  if (typeof shiftMs !== 'number' || !(shiftMs >= 0)) throw new BadInput('shiftMs must be a number, 0 or more');
+  if (typeof speed !== 'number' || !(speed >= 1)) throw new BadInput('speed must be a number, 1 or more');
+  clock.shift(shiftMs);
+  clock.run(speed);
 }
 
 function lines(rows: readonly unknown[]): RestAnswer {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXCHANGES } from '../market/instruments.ts';
 import { type Simulator, startSimulator } from '../simulator.ts';
 import { SocketProbe, SocketProbes } from '../testing/socket-probe.ts';
 import type { TruthTrade } from '../truth-log.ts';
-import { readFault } from './faults.ts';
+import { readFault } from './read-fault.ts';
 
 let simulator: Simulator;
 const probes = new SocketProbes();
@@ -110,7 +111,7 @@ describe('faults on demand', () => {
       ['{', 'the body is not JSON'],
       [[], 'the body must be a JSON object'],
       [{ fault: 'nope' }, 'fault must be one of drop'],
-      [{ fault: 'stall', exchange: 'nyse' }, 'exchange must be one of binance, upbit, bithumb; stall needs ms'],
+      [{ fault: 'stall', exchange: 'nyse' }, `exchange must be one of ${EXCHANGES.join(', ')}; stall needs ms`],
       [{ fault: 'drop', count: 0, ms: 1 }, 'count must be a whole number above 0; drop does not take ms'],
     ];
     for (const [body, message] of messages) {
@@ -154,7 +155,8 @@ describe('the control API', () => {
     const books = await (await fetch(`${simulator.url}/control/truth/books?exchange=bithumb&limit=2`)).text();
     expect(books.trim().split('\n')).toHaveLength(simulator.market.listed('bithumb').length);
     const tickers = await (await fetch(`${simulator.url}/control/truth/tickers?symbol=BTC/KRW`)).text();
-    expect(tickers.trim().split('\n')).toHaveLength(2);
+    const markets = simulator.market.states.filter(({ instrument }) => instrument.symbol === 'BTC/KRW');
+    expect(tickers.trim().split('\n')).toHaveLength(markets.length);
     expect((await fetch(`${simulator.url}/control/truth/trades?exchange=nyse`)).status).toBe(400);
     expect((await fetch(`${simulator.url}/control/nope`)).status).toBe(404);
   });

@@ -29,6 +29,8 @@ export type ExchangeState = {
 export type SimulatorState = {
   seed: number;
   uptimeMs: number;
+  /** CPU time of the whole process the simulator lives in. */
+  cpuMs: number;
   marketSteps: number;
   trades: number;
   /** Won per dollar behind the Korean prices: what a premium is measured against. */
@@ -47,6 +49,7 @@ export function reportState(
   return {
     seed,
     uptimeMs,
+    cpuMs: Object.values(process.cpuUsage()).reduce((sum, micros) => sum + micros, 0) / 1000,
     marketSteps: market.steps,
     trades: market.tradeCount,
     krwPerUsd: market.prices.krwPerUsd,

@@ -1,7 +1,7 @@
 import { type Coin, createCoins } from './coins.ts';
 import { fixedTick, krwTickTable, stepDecimalsFor, type TickTable } from './tick-table.ts';
 
-export const EXCHANGES = ['binance', 'upbit', 'bithumb'] as const;
+export const EXCHANGES = ['binance', 'upbit', 'bithumb', 'coinone'] as const;
 export type ExchangeName = (typeof EXCHANGES)[number];
 
 /**
@@ -30,31 +30,35 @@ export type Instrument = {
   weight: number;
 };
 
+/** How many over all exchanges, or how many at each. */
+export type InstrumentCounts = number | Record<ExchangeName, number>;
+
+/** What the exchanges list (measured in September 2026; Binance with room to spare). */
+export const FULL_SIZE: Record<ExchangeName, number> = { binance: 2_000, upbit: 855, bithumb: 493, coinone: 363 };
+
 /** KRW for one dollar at the start; only the scale of KRW prices depends on it. */
 export const KRW_PER_USD = 1_420;
 
-const SHARES: Record<ExchangeName, number> = { binance: 0.45, upbit: 0.32, bithumb: 0.23 };
-const CROSS_SHARE: Record<ExchangeName, number> = { binance: 0.12, upbit: 0.12, bithumb: 0.03 };
+const SHARES: Record<ExchangeName, number> = { binance: 0.36, upbit: 0.26, bithumb: 0.19, coinone: 0.19 };
+const CROSS_SHARE: Record<ExchangeName, number> = { binance: 0.12, upbit: 0.12, bithumb: 0.03, coinone: 0 };
 const CROSS_QUOTES: Record<ExchangeName, readonly string[]> = {
   binance: ['BTC', 'FDUSD'],
   upbit: ['BTC', 'USDT'],
   bithumb: ['BTC'],
+  coinone: [],
 };
-const ACTIVITY: Record<ExchangeName, number> = { binance: 1.3, upbit: 1, bithumb: 0.8 };
-const DEPTH: Record<ExchangeName, number> = { binance: 100, upbit: 30, bithumb: 30 };
+const ACTIVITY: Record<ExchangeName, number> = { binance: 1.3, upbit: 1, bithumb: 0.8, coinone: 0.7 };
+const DEPTH: Record<ExchangeName, number> = { binance: 100, upbit: 30, bithumb: 30, coinone: 30 };
 /** A pair whose price is only a few steps of 10^-8 would have no room for a book. */
 const MIN_CROSS_PRICE = 0.000001;
 const STABLE = new Set(['USDT', 'FDUSD']);
 
 /**
- * Spread `total` instruments over the three exchanges. Each lists the coins from the top against its main currency
+ * Spread `total` instruments over the exchanges. Each lists the coins from the top against its main currency
  * (USDT or KRW), then a few against its other ones, so the same coins meet everywhere.
  */
-export function createInstruments(total: number, seed: number): { coins: Coin[]; instruments: Instrument[] } {
-  const counts: Record<ExchangeName, number> = { binance: 0, upbit: 0, bithumb: 0 };
-  counts.upbit = Math.max(1, Math.round(total * SHARES.upbit));
-  counts.bithumb = Math.max(1, Math.round(total * SHARES.bithumb));
-  counts.binance = Math.max(1, total - counts.upbit - counts.bithumb);
+export function createInstruments(total: InstrumentCounts, seed: number): { coins: Coin[]; instruments: Instrument[] } {
+  const counts = typeof total === 'number' ? sharesOf(total) : total;
   const coins = createCoins(Math.max(60, ...Object.values(counts).map(count => count + 8)), seed);
   const instruments: Instrument[] = [];
   for (const exchange of EXCHANGES) {
@@ -63,6 +67,16 @@ export function createInstruments(total: number, seed: number): { coins: Coin[];
     }
   }
   return { coins, instruments };
+}
+
+function sharesOf(total: number): Record<ExchangeName, number> {
+  const counts: Record<ExchangeName, number> = { ...SHARES, binance: total };
+  for (const exchange of EXCHANGES.filter(name => name !== 'binance')) {
+    counts[exchange] = Math.max(1, Math.round(total * SHARES[exchange]));
+    counts.binance -= counts[exchange];
+  }
+  counts.binance = Math.max(1, counts.binance);
+  return counts;
 }
 
 function pairsOf(exchange: ExchangeName, count: number, coins: readonly Coin[]): Array<readonly [number, string]> {
@@ -85,7 +99,8 @@ function pairsOf(exchange: ExchangeName, count: number, coins: readonly Coin[]):
   return pairs;
 }
 
-function createInstrument(
+/** One market of a coin at an exchange; what it costs decides its steps and decimals. */
+export function createInstrument(
   index: number,
   exchange: ExchangeName,
   coins: readonly Coin[],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KRW_PER_USD } from './instruments.ts';
-import { isSound, Market, type MarketListener, type MarketOptions } from './market.ts';
+import { Market, type MarketListener, type MarketOptions } from './market.ts';
+import { isSound } from './sound-book.ts';
 import { type Trade, tradeMs } from './trade.ts';
 
 const OPTIONS: MarketOptions = { seed: 7, instruments: 60, eventsPerSecond: 2_000, startMs: 1_790_134_742_000 };

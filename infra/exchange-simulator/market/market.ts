@@ -1,11 +1,17 @@
+import type { Coin } from './coins.ts';
 import { InstrumentState } from './instrument-state.ts';
-import { createInstruments, type ExchangeName, type Instrument } from './instruments.ts';
+import {
+  createInstruments,
+  EXCHANGES,
+  type ExchangeName,
+  type Instrument,
+  type InstrumentCounts,
+} from './instruments.ts';
 import type { Side } from './order-book.ts';
 import { PriceProcess } from './price-process.ts';
 import { Prng } from './prng.ts';
 import { quote, randomSize, tweak } from './quoting.ts';
-import { floorToTick, nextTick } from './tick-table.ts';
-import { type Trade, tradeMs } from './trade.ts';
+import type { Trade } from './trade.ts';
 import { DAY_MS } from './trade-statistics.ts';
 
 /** Told what happened, in order. */
@@ -17,8 +23,8 @@ export type MarketListener = {
 
 export type MarketOptions = {
   seed: number;
-  /** Instruments over all exchanges. */
-  instruments: number;
+  /** Instruments over all exchanges, or at each. */
+  instruments: InstrumentCounts;
   /** Changes per second over all exchanges: each trade counts three (trade, ticker, book), each book change one. */
   eventsPerSecond: number;
   /** Epoch milliseconds at which the market must look as if it had always been open. */
@@ -38,14 +44,19 @@ const MAX_WARM_UP_STEPS = 20_000;
  * same target times give the same trades and books.
  */
 export class Market {
+  /** Everything ever listed, in that order. */
   readonly states: readonly InstrumentState[];
+  readonly coins: readonly Coin[];
   readonly prices: PriceProcess;
   listener: MarketListener | null = null;
   steps = 0;
   tradeCount = 0;
   readonly #prng: Prng;
-  readonly #cumulativeWeights: Float64Array;
-  readonly #exchangeTrades: Record<ExchangeName, number> = { binance: 0, upbit: 0, bithumb: 0 };
+  readonly #states: InstrumentState[];
+  #cumulativeWeights: Float64Array = new Float64Array();
+  readonly #skewMs = new Map<ExchangeName, number>();
+  #burst = { factor: 1, untilMs: 0 };
+  readonly #exchangeTrades = Object.fromEntries(EXCHANGES.map(name => [name, 0])) as Record<ExchangeName, number>;
   readonly #byCode = new Map<string, InstrumentState>();
   #meanStepMs: number;
   #nowMs: number;
@@ -55,22 +66,20 @@ export class Market {
     const { coins, instruments } = createInstruments(options.instruments, options.seed);
     this.#prng = new Prng(options.seed);
     this.listener = listener;
+    this.coins = coins;
     this.#nowMs = options.startMs - WARM_UP_MS;
     this.prices = new PriceProcess(coins, this.#prng, this.#nowMs);
     const totalWeight = instruments.reduce((total, instrument) => total + instrument.weight, 0);
     const tradesPerDay = (options.eventsPerSecond / CHANGES_PER_STEP) * TRADE_SHARE * (DAY_MS / 1000);
-    this.states = instruments.map(instrument =>
+    this.#states = instruments.map(instrument =>
       this.#open(instrument, (tradesPerDay * instrument.weight) / totalWeight),
     );
+    this.states = this.#states;
     for (const state of this.states)
       this.#byCode.set(keyOf(state.instrument.exchange, state.instrument.nativeCode), state);
-    let sum = 0;
-    this.#cumulativeWeights = Float64Array.from(instruments, instrument => {
-      sum += instrument.weight;
-      return sum;
-    });
+    this.#weigh();
     const meanStepMs = (1000 * CHANGES_PER_STEP) / options.eventsPerSecond;
-    const warmUpSteps = Math.min(MAX_WARM_UP_STEPS, instruments.length * WARM_UP_STEPS_PER_INSTRUMENT);
+    const warmUpSteps = Math.min(MAX_WARM_UP_STEPS, this.#states.length * WARM_UP_STEPS_PER_INSTRUMENT);
     this.#meanStepMs = Math.max(meanStepMs, WARM_UP_MS / warmUpSteps);
     this.#nextStepMs = this.#nowMs;
     this.#warmUp(options.startMs);
@@ -83,11 +92,12 @@ export class Market {
   }
 
   find(exchange: ExchangeName, nativeCode: string): InstrumentState | undefined {
-    return this.#byCode.get(keyOf(exchange, nativeCode));
+    const state = this.#byCode.get(keyOf(exchange, nativeCode));
+    return state !== undefined && isOnList(state) ? state : undefined;
   }
 
   listed(exchange: ExchangeName): InstrumentState[] {
-    return this.states.filter(state => state.instrument.exchange === exchange);
+    return this.states.filter(state => state.instrument.exchange === exchange && isOnList(state));
   }
 
   /** Let everything happen that is due before `toMs` (epoch milliseconds). Time never goes back. */
@@ -95,7 +105,7 @@ export class Market {
     while (this.#nextStepMs < toMs) {
       this.#nowMs = Math.max(this.#nowMs, this.#nextStepMs);
       this.#step(this.#pick());
-      this.#nextStepMs = this.#nowMs + this.#prng.exponential(this.#meanStepMs);
+      this.#nextStepMs = this.#nowMs + this.#prng.exponential(this.#stepMs);
     }
     this.#nowMs = Math.max(this.#nowMs, toMs);
   }
@@ -103,13 +113,64 @@ export class Market {
   /** Let time pass in which nothing happens, as after the host slept. */
   skip(toMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, toMs);
-    this.#nextStepMs = this.#nowMs + this.#prng.exponential(this.#meanStepMs);
+    this.#nextStepMs = this.#nowMs + this.#prng.exponential(this.#stepMs);
   }
 
-  #open(instrument: Instrument, dailyTrades: number): InstrumentState {
+  /** Everything happens `factor` times as often until then. */
+  burst(factor: number, untilMs: number): void {
+    this.#burst = { factor, untilMs };
+    this.#nextStepMs = Math.min(this.#nextStepMs, this.#nowMs + this.#prng.exponential(this.#stepMs));
+  }
+
+  /** From now on an exchange's clock, and so the times of its trades and books, is off by so much. */
+  skewClock(exchange: ExchangeName, skewMs: number): void {
+    this.#skewMs.set(exchange, skewMs);
+  }
+
+  /** A coin more; with `like` it is worth what that one is. Returns its position. */
+  addCoin(coin: Coin, like: number | null = null): number {
+    return this.prices.add(coin, this.#nowMs, like);
+  }
+
+  /** A new market without a past: it has a book, and unless it is quiet its first trade. */
+  list(instrument: Instrument, { isQuiet = false } = {}): InstrumentState {
+    const state = this.#open(instrument, null);
+    state.isQuiet = isQuiet;
+    this.#states.push(state);
+    this.#byCode.set(keyOf(instrument.exchange, instrument.nativeCode), state);
+    this.#weigh();
+    if (isQuiet) this.bookChanged(state);
+    else this.#trade(state);
+    return state;
+  }
+
+  delist(state: InstrumentState): void {
+    state.isListed = false;
+  }
+
+  /** Lay the book around the fair price. */
+  requote(state: InstrumentState): void {
+    this.#requote(state);
+    this.bookChanged(state);
+  }
+
+  get #stepMs(): number {
+    return this.#nowMs < this.#burst.untilMs ? this.#meanStepMs / this.#burst.factor : this.#meanStepMs;
+  }
+
+  #weigh(): void {
+    let sum = 0;
+    this.#cumulativeWeights = Float64Array.from(this.#states, ({ instrument }) => {
+      sum += instrument.weight;
+      return sum;
+    });
+  }
+
+  #open(instrument: Instrument, dailyTrades: number | null): InstrumentState {
     const fair = this.prices.fair(instrument, this.#nowMs) * 10 ** instrument.priceDecimals;
     const size = (USD_PER_TRADE / instrument.base.usd) * 10 ** instrument.sizeDecimals;
-    const state = new InstrumentState(instrument, this.#nowMs, fair, { trades: dailyTrades, size }, this.#prng);
+    const daily = dailyTrades === null ? null : { trades: dailyTrades, size };
+    const state = new InstrumentState(instrument, this.#nowMs, fair, daily, this.#prng);
     state.book.changedUs = this.#nowMs * 1000;
     quote(state, fair, this.#prng);
     return state;
@@ -135,15 +196,17 @@ export class Market {
   }
 
   #step(state: InstrumentState): void {
+    if (!state.isTrading || this.#nowMs < state.heldUntilMs) return;
     this.steps += 1;
     if (this.#prng.chance(TRADE_SHARE)) {
+      if (state.isQuiet || state.emptySide !== null) return;
       this.#trade(state);
       return;
     }
     const before = state.book.updateId;
-    this.#requote(state);
-    tweak(state, this.#prng);
-    if (state.book.updateId !== before) this.#bookChanged(state);
+    if (state.emptySide === null) this.#requote(state);
+    tweak(state, this.#prng, state.emptySide);
+    if (state.book.updateId !== before) this.bookChanged(state);
   }
 
   #requote(state: InstrumentState): void {
@@ -151,8 +214,9 @@ export class Market {
     quote(state, this.prices.fair(instrument, this.#nowMs) * 10 ** instrument.priceDecimals, this.#prng);
   }
 
-  #bookChanged(state: InstrumentState): void {
-    state.book.changedUs = Math.floor(this.#nowMs * 1000);
+  /** Date the book and tell of it. */
+  bookChanged(state: InstrumentState): void {
+    state.book.changedUs = this.#timeUs(state);
     this.listener?.bookChanged(state);
   }
 
@@ -176,16 +240,21 @@ export class Market {
       fills.push(this.#fill(state, price, size, takerBuys));
       left = twins && fill === 0 ? size : left - size;
     }
-    state.book.changedUs = Math.floor(this.#nowMs * 1000);
+    state.book.changedUs = this.#timeUs(state);
     this.listener?.traded(state, fills);
     this.listener?.bookChanged(state);
   }
 
+  /** Microseconds by the exchange's own clock. */
+  #timeUs({ instrument }: InstrumentState): number {
+    return Math.floor((this.#nowMs + (this.#skewMs.get(instrument.exchange) ?? 0)) * 1000);
+  }
+
   #fill(state: InstrumentState, price: number, size: number, takerBuys: boolean): Trade {
     const { exchange } = state.instrument;
-    const timeUs = Math.floor(this.#nowMs * 1000);
+    const idMs = Math.floor(this.#nowMs);
     const previous = state.trades.at(-1);
-    const isSameMs = previous !== undefined && tradeMs(previous) === Math.floor(timeUs / 1000);
+    const isSameMs = previous !== undefined && previous.idMs === idMs;
     state.tradeCount += 1;
     this.#exchangeTrades[exchange] += 1;
     const trade: Trade = {
@@ -197,7 +266,8 @@ export class Market {
       price,
       size,
       takerBuys,
-      timeUs,
+      timeUs: this.#timeUs(state),
+      idMs,
       withinMs: isSameMs ? previous.withinMs + 1 : 0,
       deliveries: 0,
     };
@@ -207,20 +277,9 @@ export class Market {
   }
 }
 
-/** True when both halves are ordered best first, on the price grid, without empty levels, and do not touch. */
-export function isSound(state: InstrumentState): boolean {
-  const { bids, asks } = state.book;
-  const { tick } = state.instrument;
-  const isOrdered = (prices: readonly number[], sign: number): boolean =>
-    prices.every((price, index) => index === 0 || (price - prices[index - 1]!) * sign > 0);
-  const isOnGrid = (price: number): boolean => floorToTick(price, tick) === price && nextTick(price, tick) > price;
-  return (
-    isOrdered(bids.prices, -1) &&
-    isOrdered(asks.prices, 1) &&
-    [...bids.prices, ...asks.prices].every(isOnGrid) &&
-    [...bids.sizes, ...asks.sizes].every(size => size > 0 && Number.isSafeInteger(size)) &&
-    bids.prices[0]! < asks.prices[0]!
-  );
+/** Binance keeps a halted market on its list; on the others it is gone from it. */
+function isOnList({ instrument, isListed, status }: InstrumentState): boolean {
+  return isListed && (instrument.exchange === 'binance' || status === 'TRADING');
 }
 
 function keyOf(exchange: ExchangeName, nativeCode: string): string {

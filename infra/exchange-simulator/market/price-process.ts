@@ -1,5 +1,5 @@
 import type { Coin } from './coins.ts';
-import { type Instrument, KRW_PER_USD } from './instruments.ts';
+import { type ExchangeName, type Instrument, KRW_PER_USD } from './instruments.ts';
 import type { Prng } from './prng.ts';
 
 /** A value that wanders around a mean and is pulled back to it (an Ornstein-Uhlenbeck process, stepped lazily). */
@@ -34,6 +34,9 @@ const HOUR_MS = 3_600_000;
 /** Tether follows the premium only in part, so that a premium measured through it stays visible. */
 const TETHER_SHARE = 0.2;
 
+/** What one exchange's own people pay on top of the others'. */
+const LOCAL_PREMIUM: Partial<Record<ExchangeName, number>> = { bithumb: 0.0006, coinone: -0.0004 };
+
 /**
  * What coins are worth: a dollar price per coin that follows one market factor and its own noise, the won rate, and
  * the premium Koreans pay (1 to 4 %, alive within minutes, slightly different per coin and exchange). Every read
@@ -41,7 +44,7 @@ const TETHER_SHARE = 0.2;
  */
 export class PriceProcess {
   readonly #prng: Prng;
-  readonly #coins: readonly Coin[];
+  readonly #coins: Coin[];
   readonly #factor: Wanderer;
   readonly #own: Wanderer[];
   readonly #beta: number[];
@@ -49,7 +52,7 @@ export class PriceProcess {
   readonly #premium: Wanderer;
   readonly #premiumOfCoin: number[];
 
-  constructor(coins: readonly Coin[], prng: Prng, startMs: number) {
+  constructor(coins: Coin[], prng: Prng, startMs: number) {
     this.#prng = prng;
     this.#coins = coins;
     this.#factor = new Wanderer(0, 0.03, 30 * HOUR_MS, startMs);
@@ -58,6 +61,15 @@ export class PriceProcess {
     this.#won = new Wanderer(KRW_PER_USD, 3, HOUR_MS, startMs);
     this.#premium = new Wanderer(0.025, 0.005, HOUR_MS / 2, startMs);
     this.#premiumOfCoin = coins.map(() => (prng.unit() - 0.5) * 0.006);
+  }
+
+  /** A coin more; with `like` it is worth what that one is, under another name. Returns its position. */
+  add(coin: Coin, timeMs: number, like: number | null): number {
+    this.#coins.push(coin);
+    this.#own.push(like === null ? new Wanderer(0, 0.025, 20 * HOUR_MS, timeMs) : this.#own[like]!);
+    this.#beta.push(like === null ? 1 : this.#beta[like]!);
+    this.#premiumOfCoin.push(like === null ? 0 : this.#premiumOfCoin[like]!);
+    return this.#coins.length - 1;
   }
 
   /** Fair price of an instrument in its quote currency. */
@@ -81,7 +93,7 @@ export class PriceProcess {
   }
 
   #premiumOf(instrument: Instrument, timeMs: number): number {
-    const local = instrument.exchange === 'bithumb' ? 0.0006 : 0;
+    const local = LOCAL_PREMIUM[instrument.exchange] ?? 0;
     const premium = this.#premium.at(timeMs, this.#prng) + this.#premiumOfCoin[instrument.coin]! + local;
     const bounded = Math.min(0.04, Math.max(0.01, premium));
     return this.#coins[instrument.coin]!.ticker === 'USDT' ? bounded * TETHER_SHARE : bounded;

@@ -24,10 +24,14 @@ export function quote(state: InstrumentState, fair: number, prng: Prng): void {
   thicken(state, 'ask', prng);
 }
 
-/** One more order or one less: a level near the top changes size, disappears, or a new one appears beside it. */
-export function tweak(state: InstrumentState, prng: Prng): void {
+/**
+ * One more order or one less: a level near the top changes size, disappears, or a new one appears beside it. Nothing
+ * happens on the side that is to stay empty.
+ */
+export function tweak(state: InstrumentState, prng: Prng, emptySide: Side | null = null): void {
   const { book } = state;
-  const side: Side = prng.chance(0.5) ? 'bid' : 'ask';
+  const drawn: Side = prng.chance(0.5) ? 'bid' : 'ask';
+  const side = drawn === emptySide ? (drawn === 'bid' ? 'ask' : 'bid') : drawn;
   const levels = book.levels(side);
   const index = Math.min(levels.prices.length - 1, Math.floor(prng.unit() ** 2 * Math.min(levels.prices.length, 30)));
   const price = levels.prices[index]!;

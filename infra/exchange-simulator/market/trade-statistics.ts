@@ -101,9 +101,17 @@ export class TradeStatistics {
   readonly #hours: Candle[];
   readonly #minutes: Candle[];
   readonly #sums = new Map<number, { hourMs: number; candle: Candle }>();
+  /** Of the zone that asked last: what it holds does not change any more. */
+  #dayBefore: Candle | null = null;
 
-  /** `daily` is the pace of the days before the start. */
-  constructor(startMs: number, price: number, daily: DailyPace, shape: Grid, prng: Prng) {
+  /** `daily` is the pace of the days before the start; null when there were none. */
+  constructor(startMs: number, price: number, daily: DailyPace | null, shape: Grid, prng: Prng) {
+    if (daily === null) {
+      const opening = floorToTick(price, shape.tick);
+      this.#hours = [empty(Math.floor(startMs / HOUR_MS) * HOUR_MS, opening, 0)];
+      this.#minutes = [empty(Math.floor(startMs / MINUTE_MS) * MINUTE_MS, opening, 0)];
+      return;
+    }
     this.#hours = inventPast(startMs, HOUR_MS, HOURS - 1, price, daily, shape, prng, 0.004);
     this.#minutes = inventPast(startMs, MINUTE_MS, INVENTED_MINUTES, price, daily, shape, prng, 0.0006);
   }
@@ -116,15 +124,26 @@ export class TradeStatistics {
 
   /** The 24 hours that end now, in whole hours. */
   rollingDay(nowMs: number): Candle {
-    return this.#since(Math.floor(nowMs / HOUR_MS) * HOUR_MS - 23 * HOUR_MS, nowMs, -1);
+    return this.#since(Math.floor(nowMs / HOUR_MS) * HOUR_MS - 23 * HOUR_MS, -1);
   }
 
   /** The calendar day of a zone `offsetMs` ahead of UTC, and the price it opened against. */
   day(nowMs: number, offsetMs: number): { today: Candle; previousClose: number } {
     const startMs = Math.floor((nowMs + offsetMs) / DAY_MS) * DAY_MS - offsetMs;
     const before = this.#hours.findLast(hour => hour.startMs < startMs);
-    const today = this.#since(startMs, nowMs, offsetMs);
+    const today = this.#since(startMs, offsetMs);
     return { today, previousClose: before?.close ?? today.open };
+  }
+
+  /** The calendar day before that one. */
+  dayBefore(nowMs: number, offsetMs: number): Candle {
+    const endMs = Math.floor((nowMs + offsetMs) / DAY_MS) * DAY_MS - offsetMs;
+    const startMs = endMs - DAY_MS;
+    if (this.#dayBefore?.startMs === startMs) return this.#dayBefore;
+    const candle = empty(startMs, this.day(nowMs, offsetMs).previousClose, 0);
+    for (const hour of this.#hours) if (hour.startMs >= startMs && hour.startMs < endMs) merge(candle, hour);
+    this.#dayBefore = candle;
+    return candle;
   }
 
   /** Highest and lowest price that is kept. */
@@ -174,11 +193,12 @@ export class TradeStatistics {
   }
 
   /** Whole hours from `fromMs`. The closed ones are added up once per hour and zone, not once per ticker. */
-  #since(fromMs: number, nowMs: number, zone: number): Candle {
-    const current = this.#current(this.#hours, HOUR_MS, HOURS, nowMs);
+  #since(fromMs: number, zone: number): Candle {
+    const current = this.#hours.at(-1)!;
+    if (current.startMs < fromMs) return empty(fromMs, current.close, current.lastNumber);
     let sum = this.#sums.get(zone);
     if (sum === undefined || sum.hourMs !== current.startMs || sum.candle.startMs !== fromMs) {
-      const opened = this.#hours.find(hour => hour.startMs >= fromMs) ?? current;
+      const opened = this.#hours.find(hour => hour.startMs >= fromMs)!;
       const candle = empty(fromMs, opened.open, 0);
       for (const hour of this.#hours) if (hour.startMs >= fromMs && hour !== current) merge(candle, hour);
       sum = { hourMs: current.startMs, candle };

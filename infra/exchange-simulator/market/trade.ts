@@ -14,8 +14,10 @@ export type Trade = {
   price: number;
   size: number;
   takerBuys: boolean;
-  /** Epoch microseconds. */
+  /** Epoch microseconds by the exchange's own clock. */
   timeUs: number;
+  /** Epoch milliseconds by the market's clock, which never goes back: what ids are made of. */
+  idMs: number;
   /** Position among the trades of its instrument in the same millisecond, from 0. */
   withinMs: number;
   /** Live frames that carried this trade to a socket. */

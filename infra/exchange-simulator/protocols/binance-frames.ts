@@ -103,7 +103,7 @@ export function tickerPayload(state: InstrumentState, eventMs: number, unit: Tim
     `"a":"${price(book.asks.prices[0] ?? 0)}","A":"${sizeText(state, book.asks.sizes[0] ?? 0)}",` +
     `"o":"${price(day.open)}","h":"${price(day.high)}","l":"${price(day.low)}","v":"${sizeText(state, day.volume)}",` +
     `"q":"${quoteText(state, day.quoteVolume)}","O":${timeText(eventMs - DAY_MS, unit)},` +
-    `"C":${timeText(eventMs, unit)},"F":${lastId - day.count + 1},"L":${lastId},"n":${day.count}}`
+    `"C":${timeText(eventMs, unit)},"F":${day.count === 0 ? -1 : lastId - day.count + 1},"L":${day.count === 0 ? -1 : lastId},"n":${day.count}}`
   );
 }
 

@@ -45,6 +45,7 @@ const ALL_MINI_TICKERS = '!miniTicker@arr';
  */
 export class BinanceProtocol implements ExchangeProtocol {
   readonly exchange = 'binance';
+  readonly compresses = false;
   readonly sessions = new Set<BinanceSession>();
   readonly gate: ExchangeGate;
   readonly timings: BinanceTimings;
@@ -64,10 +65,7 @@ export class BinanceProtocol implements ExchangeProtocol {
     this.gate = gate;
     this.timings = timings;
     this.prng = prng;
-    for (const state of market.listed('binance')) {
-      const journal = new DepthJournal(state.book);
-      this.#listed.set(state, { state, names: streamNames(state), journal, bestText: '' });
-    }
+    for (const state of market.listed('binance')) this.#of(state);
   }
 
   refuses(path: string, query: URLSearchParams): RestAnswer | null {
@@ -86,9 +84,9 @@ export class BinanceProtocol implements ExchangeProtocol {
   }
 
   traded(state: InstrumentState, fills: readonly Trade[]): void {
-    const listed = this.#listed.get(state)!;
+    const listed = this.#of(state);
     const { names } = listed;
-    const nowMs = this.gate.now();
+    const nowMs = this.gate.exchangeNow();
     for (const fill of fills) {
       fill.deliveries += this.#deliver(names.trade, 'trade', unit => tradePayload(fill, nowMs, unit));
     }
@@ -103,7 +101,7 @@ export class BinanceProtocol implements ExchangeProtocol {
   }
 
   bookChanged(state: InstrumentState): void {
-    const listed = this.#listed.get(state)!;
+    const listed = this.#of(state);
     this.#changedBooks.add(listed);
     this.#changedInSecond.add(listed);
     this.#changedTickers.add(listed);
@@ -116,7 +114,9 @@ export class BinanceProtocol implements ExchangeProtocol {
       this.#ageing.add(listed);
     }
     this.#changedBooks.clear();
-    for (const listed of this.#ageing) if (listed.journal.age()) this.#ageing.delete(listed);
+    if (!this.gate.holdsSnapshots) {
+      for (const listed of this.#ageing) if (listed.journal.age()) this.#ageing.delete(listed);
+    }
     if (gridMs % SECOND_MS === 0) this.#flushSecond(gridMs);
     if (gridMs % KLINE_MS === 0) this.#flushKlines(gridMs);
     for (const session of this.sessions) session.checkLife();
@@ -124,8 +124,12 @@ export class BinanceProtocol implements ExchangeProtocol {
 
   rest(path: string, query: URLSearchParams): RestAnswer {
     const snapshot = (state: InstrumentState): ReturnType<DepthJournal['snapshot']> =>
-      this.#listed.get(state)!.journal.snapshot();
-    return binanceRest(path, query, { market: this.#market, nowMs: this.gate.now(), snapshot });
+      this.#of(state).journal.snapshot();
+    return binanceRest(path, query, { market: this.#market, nowMs: this.gate.exchangeNow(), snapshot });
+  }
+
+  surprise(): void {
+    for (const session of this.sessions) session.surprise();
   }
 
   /** Only a change of the best prices or sizes makes a book ticker. */
@@ -161,25 +165,37 @@ export class BinanceProtocol implements ExchangeProtocol {
     this.#changedTickers.clear();
   }
 
-  /** The current minute of whoever traded; when a minute ends, its last word for everyone, traded or not. */
+  /** The current minute of whoever traded; when a minute ends, its last word for everyone who traded in it. */
   #flushKlines(gridMs: number): void {
     const minuteMs = Math.floor(gridMs / MINUTE_MS) * MINUTE_MS;
     const isOver = this.#lastMinuteMs !== 0 && minuteMs > this.#lastMinuteMs;
     const startMs = isOver ? this.#lastMinuteMs : minuteMs;
-    this.#lastMinuteMs = minuteMs;
-    for (const listed of isOver ? this.#listed.values() : this.#changedKlines) {
-      const { state, names } = listed;
-      this.#deliver(names.kline, 'kline', unit =>
-        klinePayload(state, state.statistics.minute(startMs), isOver, gridMs, unit),
-      );
+    this.#lastMinuteMs = Math.max(this.#lastMinuteMs, minuteMs);
+    for (const { state, names } of isOver ? this.#listed.values() : this.#changedKlines) {
+      if (!this.subscribers.has(names.kline)) continue;
+      const minute = state.statistics.minute(startMs);
+      if (minute.count === 0) continue;
+      this.#deliver(names.kline, 'kline', unit => klinePayload(state, minute, isOver, gridMs, unit));
     }
     this.#changedKlines.clear();
+  }
+
+  /** What is kept about an instrument, from its listing on. */
+  #of(state: InstrumentState): Listed {
+    let listed = this.#listed.get(state);
+    if (listed === undefined) {
+      listed = { state, names: streamNames(state), journal: new DepthJournal(state.book), bestText: '' };
+      this.#listed.set(state, listed);
+    }
+    return listed;
   }
 
   /** Build each wanted form once and hand it to every subscriber; returns how many sockets took it. */
   #deliver(stream: string, channel: string, build: (unit: TimeUnit) => string): number {
     const sessions = this.subscribers.of(stream);
-    if (sessions === undefined || this.gate.takeSkip(channel)) return 0;
+    if (sessions === undefined) return 0;
+    const round = this.gate.round(channel, stream);
+    if (round === null) return 0;
     const payloads = new Map<TimeUnit, { raw: string; combined: string }>();
     let delivered = 0;
     for (const session of sessions) {
@@ -189,8 +205,9 @@ export class BinanceProtocol implements ExchangeProtocol {
         payload = { raw, combined: `{"stream":"${stream}","data":${raw}}` };
         payloads.set(session.timeUnit, payload);
       }
-      if (session.socket.send(session.isCombined ? payload.combined : payload.raw)) delivered += 1;
+      if (round.send(session.socket, session.isCombined ? payload.combined : payload.raw)) delivered += 1;
     }
+    round.end();
     return delivered;
   }
 }

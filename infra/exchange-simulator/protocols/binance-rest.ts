@@ -2,6 +2,7 @@ import type { InstrumentState } from '../market/instrument-state.ts';
 import type { Market } from '../market/market.ts';
 import type { Levels } from '../market/order-book.ts';
 import { type Trade, tradeMs } from '../market/trade.ts';
+import { firstWhere } from '../market/trade-search.ts';
 import { DAY_MS, MINUTE_MS } from '../market/trade-statistics.ts';
 import {
   aggregates,
@@ -40,7 +41,7 @@ export function binanceRest(path: string, query: URLSearchParams, context: Binan
     const body = route(path, query, context);
     if (body === null)
       return { status: 404, headers: { 'content-type': 'text/html' }, body: '<html>404 Not Found</html>' };
-    return json(body, 200, { 'x-mbx-used-weight': '1', 'x-mbx-used-weight-1m': '1' });
+    return json(body);
   } catch (fault) {
     if (!(fault instanceof RestFault)) throw fault;
     return json(`{"code":${fault.code},"msg":${JSON.stringify(fault.message)}}`, 400);
@@ -121,7 +122,7 @@ function symbolRow(state: InstrumentState): string {
   const tick = priceText(state, instrument.tick(state.lastTrade.price));
   const step = sizeText(state, instrument.lotUnits);
   return (
-    `{"symbol":"${instrument.nativeCode}","status":"TRADING","baseAsset":"${instrument.base.ticker}",` +
+    `{"symbol":"${instrument.nativeCode}","status":"${state.status}","baseAsset":"${instrument.base.ticker}",` +
     `"baseAssetPrecision":8,"quoteAsset":"${instrument.quote}","quotePrecision":8,"quoteAssetPrecision":8,` +
     '"baseCommissionPrecision":8,"quoteCommissionPrecision":8,"orderTypes":["LIMIT","LIMIT_MAKER","MARKET"],' +
     '"icebergAllowed":true,"isSpotTradingAllowed":true,"isMarginTradingAllowed":true,"filters":[' +
@@ -144,10 +145,11 @@ function trades(query: URLSearchParams, context: BinanceRestContext, canSeek: bo
   const state = symbolOf(query, context);
   const limit = Math.min(MAX_ROWS, whole(query, 'limit') ?? 500);
   const fromId = canSeek ? whole(query, 'fromId') : null;
-  const rows =
+  const first =
     fromId === null
-      ? state.trades.slice(-limit)
-      : state.trades.filter(trade => tradeId(trade) >= fromId).slice(0, limit);
+      ? Math.max(0, state.trades.length - limit)
+      : firstWhere(state.trades, trade => tradeId(trade) >= fromId);
+  const rows = state.trades.slice(first, first + limit);
   return `[${rows.map(tradeRow).join(',')}]`;
 }
 
@@ -166,11 +168,13 @@ function aggTrades(query: URLSearchParams, context: BinanceRestContext): string 
   const fromId = whole(query, 'fromId');
   const startMs = whole(query, 'startTime') ?? 0;
   const endMs = whole(query, 'endTime') ?? Number.POSITIVE_INFINITY;
-  const groups = aggregates(state.trades).filter(group => {
-    const timeMs = tradeMs(group[0]!);
-    return timeMs >= startMs && timeMs <= endMs && (fromId === null || state.idBase + group[0]!.aggregate >= fromId);
-  });
+  const isDue = (trade: Trade): boolean =>
+    tradeMs(trade) >= startMs && (fromId === null || state.idBase + trade.aggregate >= fromId);
   const isSeeking = fromId !== null || query.has('startTime');
+  const end = firstWhere(state.trades, trade => tradeMs(trade) > endMs);
+  // An aggregate holds four fills at most.
+  const first = isSeeking ? firstWhere(state.trades, isDue) : Math.max(0, end - 4 * limit - 4);
+  const groups = aggregates(state.trades.slice(first, Math.min(end, first + 4 * limit + 4)));
   const rows = isSeeking ? groups.slice(0, limit) : groups.slice(-limit);
   return `[${rows.map(aggregateRow).join(',')}]`;
 }
@@ -205,8 +209,8 @@ function dayTicker(state: InstrumentState, nowMs: number): string {
     `"askPrice":"${price(book.asks.prices[0])}","askQty":"${size(book.asks.sizes[0])}",` +
     `"openPrice":"${price(day.open)}","highPrice":"${price(day.high)}","lowPrice":"${price(day.low)}",` +
     `"volume":"${size(day.volume)}","quoteVolume":"${quoteText(state, day.quoteVolume)}",` +
-    `"openTime":${Math.floor(nowMs - DAY_MS)},"closeTime":${Math.floor(nowMs)},"firstId":${lastId - day.count + 1},` +
-    `"lastId":${lastId},"count":${day.count}}`
+    `"openTime":${Math.floor(nowMs - DAY_MS)},"closeTime":${Math.floor(nowMs)},"firstId":${day.count === 0 ? -1 : lastId - day.count + 1},` +
+    `"lastId":${day.count === 0 ? -1 : lastId},"count":${day.count}}`
   );
 }
 

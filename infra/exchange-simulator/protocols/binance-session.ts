@@ -1,13 +1,11 @@
 import type { WebSocket } from 'ws';
+import type { MessageMeter } from '../limits/exchange-limits.ts';
 import type { TimeUnit } from './binance-frames.ts';
 import type { BinanceProtocol } from './binance-protocol.ts';
 import { type BinanceRequest, readBinanceRequest, tooMany } from './binance-request.ts';
 import { channelOf, MAX_STREAMS } from './binance-streams.ts';
 import type { Session } from './exchange-protocol.ts';
 import { ExchangeSocket } from './exchange-socket.ts';
-
-/** Client messages a connection may send per second; PING, PONG and JSON all count. */
-const MESSAGES_PER_SECOND = 5;
 
 /** One socket at Binance. */
 export class BinanceSession implements Session {
@@ -16,7 +14,7 @@ export class BinanceSession implements Session {
   readonly streams = new Set<string>();
   isCombined: boolean;
   readonly #protocol: BinanceProtocol;
-  readonly #messageTimes: number[] = [];
+  readonly #meter: MessageMeter;
   #pingedMs: number;
   #unansweredMs: number | null = null;
   #isClosing = false;
@@ -29,6 +27,7 @@ export class BinanceSession implements Session {
     onClosed: () => void,
   ) {
     this.#protocol = protocol;
+    this.#meter = protocol.gate.limits.messages();
     this.isCombined = options.isCombined;
     this.timeUnit = options.timeUnit;
     this.socket = new ExchangeSocket(socket, protocol.gate, {
@@ -63,14 +62,21 @@ export class BinanceSession implements Session {
 
   /** The exchange asks everyone to leave; then it closes. */
   announceShutdown(closeAfterMs: number): void {
-    const payload = `{"e":"serverShutdown","E":${Math.floor(this.#protocol.gate.now())}}`;
+    const payload = `{"e":"serverShutdown","E":${Math.floor(this.#protocol.gate.exchangeNow())}}`;
     this.socket.send(this.isCombined ? `{"stream":"!serverShutdown","data":${payload}}` : payload);
     this.socket.after(closeAfterMs, () => this.socket.close(1001, 'Server shutdown'));
+  }
+
+  /** An event of a type nobody has heard of. */
+  surprise(): void {
+    const payload = `{"e":"somethingNew","E":${Math.floor(this.#protocol.gate.exchangeNow())},"s":"BTCUSDT","x":[1,"2"]}`;
+    this.socket.send(this.isCombined ? `{"stream":"btcusdt@somethingNew","data":${payload}}` : payload);
   }
 
   /** Ping when it is time, cut a client that did not answer, end a connection that is too old. */
   checkLife(): void {
     const { gate, timings } = this.#protocol;
+    if (this.socket.isHalfOpen) return;
     const nowMs = gate.now();
     if (nowMs - this.socket.openedMs >= timings.maxAgeMs) {
       this.socket.close(1001, 'Connection expired');
@@ -121,10 +127,7 @@ export class BinanceSession implements Session {
   /** False when this message was one too many. */
   #count(): boolean {
     if (this.#isClosing) return false;
-    const nowMs = this.#protocol.gate.now();
-    while (this.#messageTimes.length > 0 && nowMs - this.#messageTimes[0]! >= 1000) this.#messageTimes.shift();
-    this.#messageTimes.push(nowMs);
-    if (this.#messageTimes.length <= MESSAGES_PER_SECOND) return true;
+    if (this.#meter.take()) return true;
     this.#isClosing = true;
     this.socket.close(1008, 'Too many requests');
     return false;

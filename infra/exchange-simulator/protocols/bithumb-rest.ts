@@ -10,24 +10,29 @@ import { compactDateAndTime, dateAndTime, KST_OFFSET_MS } from './time-text.ts';
 const MOST_MARKETS = 200;
 
 /** Ids are milliseconds with four zeros, so several trades may share one. */
-const TICKS: TickDialect = { exchange: 'bithumb', idOf: bithumbRestId, spell: plain, dayOffsetMs: KST_OFFSET_MS };
+const TICKS: TickDialect = {
+  exchange: 'bithumb',
+  idOf: bithumbRestId,
+  spell: plain,
+  dayOffsetMs: KST_OFFSET_MS,
+  daysAgo: 'daysAgo',
+};
 
 /**
  * Bithumb's public REST calls below `/v1` (https://apidocs.bithumb.com/reference). Errors come with HTTP 200, but for too
  * many markets.
  */
 export function bithumbRest(path: string, query: URLSearchParams, market: Market, nowMs: number): RestAnswer {
-  const headers = { 'x-ratelimit-remaining': '149', 'x-ratelimit-burst-capacity': '150' };
   if ((query.get('markets') ?? '').split(',').length > MOST_MARKETS) {
-    return json('{"error":{"name":400,"message":"Too many markets requested."}}', 400, headers);
+    return json('{"error":{"name":400,"message":"Too many markets requested."}}', 400);
   }
   try {
     const body = route(path, query, market, nowMs);
     if (body === null) return json('{"name":"not_found","message":"No Route matched with those values"}', 404);
-    return json(body, 200, headers);
+    return json(body);
   } catch (fault) {
     if (!(fault instanceof RestFault)) throw fault;
-    return json(`{"error":{"name":${fault.code},"message":${JSON.stringify(fault.message)}}}`, 200, headers);
+    return json(`{"error":{"name":${fault.code},"message":${JSON.stringify(fault.message)}}}`);
   }
 }
 
@@ -44,7 +49,7 @@ function route(path: string, query: URLSearchParams, market: Market, nowMs: numb
       return rows(states, state => bookRow(state, states.length === 1 ? 30 : 15));
     }
     case '/v1/trades/ticks':
-      return ticks(query, market, TICKS);
+      return ticks(query, market, TICKS, nowMs);
     default:
       return null;
   }

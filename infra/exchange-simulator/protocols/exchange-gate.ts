@@ -1,7 +1,11 @@
+import { RestFaults } from '../control/rest-faults.ts';
+import { type ClientLimits, UNLIMITED } from '../limits/exchange-limits.ts';
 import type { ExchangeName } from '../market/instruments.ts';
+import { FrameFaults, type Round } from './frame-faults.ts';
 
 /** How a refused client is turned away: an HTTP answer as from a broken proxy, or no answer at all. */
-export type Refusal = 'http503' | 'destroy';
+export const REFUSALS = ['http502', 'http503', 'destroy'] as const;
+export type Refusal = (typeof REFUSALS)[number];
 
 /**
  * Between one exchange and its sockets: counts what passes, and holds back what a fault says. All times are epoch
@@ -10,6 +14,11 @@ export type Refusal = 'http503' | 'destroy';
 export class ExchangeGate {
   readonly exchange: ExchangeName;
   readonly now: () => number;
+  /** Who is let in, and how often. */
+  readonly limits: ClientLimits;
+  /** What is ordered to befall single frames and REST calls. */
+  readonly frames = new FrameFaults();
+  readonly restFaults = new RestFaults();
   connects = 0;
   framesSent = 0;
   bytesSent = 0;
@@ -19,11 +28,20 @@ export class ExchangeGate {
   stalledUntilMs = 0;
   refusedUntilMs = 0;
   refusal: Refusal = 'http503';
-  readonly #skips = new Map<string, number>();
+  /** While this is ahead, Binance's snapshot call goes on showing the book as it stood. */
+  snapshotsHeldUntilMs = 0;
+  /** How far the exchange's own clock is off, milliseconds, a multiple of 100. */
+  skewMs = 0;
 
-  constructor(exchange: ExchangeName, now: () => number) {
+  constructor(exchange: ExchangeName, now: () => number, limits: ClientLimits = UNLIMITED) {
     this.exchange = exchange;
     this.now = now;
+    this.limits = limits;
+  }
+
+  /** Now by the exchange's own clock: what it prints. */
+  exchangeNow(): number {
+    return this.now() + this.skewMs;
   }
 
   get isStalled(): boolean {
@@ -34,26 +52,28 @@ export class ExchangeGate {
     return this.refusedUntilMs > 0 && this.now() < this.refusedUntilMs;
   }
 
-  /** Swallow the next `count` frames of a channel (`trade`, `ticker`, `orderbook`, `depth`). */
-  skip(channel: string, count: number): void {
-    this.#skips.set(channel, (this.#skips.get(channel) ?? 0) + count);
+  get holdsSnapshots(): boolean {
+    return this.snapshotsHeldUntilMs > 0 && this.now() < this.snapshotsHeldUntilMs;
+  }
+
+  /** How an event's frame goes out to the sockets; null when it must be swallowed. */
+  round(channel: string, topic: string): Round | null {
+    const round = this.frames.begin(channel, topic);
+    if (round === null) this.framesHeld += 1;
+    return round;
   }
 
   /** True when the frame that is about to go out must be swallowed. */
   takeSkip(channel: string): boolean {
-    if (this.#skips.size === 0) return false;
-    const left = this.#skips.get(channel);
-    if (left === undefined) return false;
-    if (left <= 1) this.#skips.delete(channel);
-    else this.#skips.set(channel, left - 1);
-    this.framesHeld += 1;
-    return true;
+    return this.round(channel, channel) === null;
   }
 
   /** End every fault that is under way. */
   clear(): void {
     this.stalledUntilMs = 0;
     this.refusedUntilMs = 0;
-    this.#skips.clear();
+    this.snapshotsHeldUntilMs = 0;
+    this.frames.clear();
+    this.restFaults.clear();
   }
 }

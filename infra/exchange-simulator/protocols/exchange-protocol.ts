@@ -18,6 +18,8 @@ export type Session = {
 /** How one exchange speaks. */
 export type ExchangeProtocol = {
   readonly exchange: ExchangeName;
+  /** Whether permessage-deflate is agreed to when a client offers it. */
+  readonly compresses: boolean;
   readonly sessions: ReadonlySet<Session>;
   /** Whether a WebSocket may open here: null when it may, else the HTTP answer. */
   refuses(path: string, query: URLSearchParams): RestAnswer | null;
@@ -26,6 +28,8 @@ export type ExchangeProtocol = {
   bookChanged(state: InstrumentState): void;
   /** Called on every tenth of a second of market time, in order. */
   flush(gridMs: number): void;
+  /** Send every socket an event of a type nobody has heard of. */
+  surprise?(): void;
   /** Answer a GET, or null when there is no such path. */
   rest(path: string, query: URLSearchParams): RestAnswer;
 };

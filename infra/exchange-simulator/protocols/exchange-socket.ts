@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
 import type { ExchangeGate } from './exchange-gate.ts';
+import { OutgoingLine } from './outgoing-line.ts';
 
 /** A client that reads this slowly is cut, as every exchange does. */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
@@ -23,6 +24,8 @@ export class ExchangeSocket {
   framesSent = 0;
   readonly #socket: WebSocket;
   readonly #gate: ExchangeGate;
+  readonly #line: OutgoingLine;
+  #isHalfOpen = false;
   readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(socket: WebSocket, gate: ExchangeGate, events: SocketEvents) {
@@ -30,6 +33,7 @@ export class ExchangeSocket {
     this.id = lastId;
     this.#socket = socket;
     this.#gate = gate;
+    this.#line = new OutgoingLine(socket);
     this.openedMs = gate.now();
     this.trafficMs = this.openedMs;
     gate.connects += 1;
@@ -44,7 +48,7 @@ export class ExchangeSocket {
     });
     socket.on('ping', (payload: Buffer) => {
       this.trafficMs = gate.now();
-      if (!gate.isStalled && this.#isOpen) socket.pong(payload);
+      if (!gate.isStalled && this.#isOpen && !this.#isHalfOpen) socket.pong(payload);
       events.ping();
     });
     socket.on('pong', () => {
@@ -57,17 +61,35 @@ export class ExchangeSocket {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
-  /** Text goes out as a text frame, bytes as a binary one. False when a fault or the network kept it back. */
-  send(frame: string | Buffer): boolean {
-    if (!this.#isOpen || this.#gate.isStalled) {
+  /** The other side of the line is gone, and nobody has noticed: nothing is read, written or closed any more. */
+  get isHalfOpen(): boolean {
+    return this.#isHalfOpen;
+  }
+
+  halfOpen(): void {
+    this.#isHalfOpen = true;
+    this.#socket.pause();
+  }
+
+  /** As if the client read only that many bytes a second; too long a backlog ends the connection. */
+  slowTo(bytesPerSecond: number, ms: number): void {
+    this.#line.slowTo(bytesPerSecond, ms);
+  }
+
+  /**
+   * Text goes out as a text frame, bytes as a binary one, on demand torn into several TCP packets. False when a fault or
+   * the network kept it back.
+   */
+  send(frame: string | Buffer, how: 'whole' | 'split' = 'whole'): boolean {
+    if (!this.#isOpen || this.#gate.isStalled || this.#isHalfOpen) {
       this.#gate.framesHeld += 1;
       return false;
     }
-    if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+    if (this.#socket.bufferedAmount + this.#line.waitingBytes > MAX_BUFFERED_BYTES) {
       this.terminate();
       return false;
     }
-    this.#socket.send(frame, { binary: typeof frame !== 'string' });
+    this.#line.send(frame, how === 'split');
     this.framesSent += 1;
     this.#gate.framesSent += 1;
     this.#gate.bytesSent += frame.length;
@@ -76,7 +98,7 @@ export class ExchangeSocket {
   }
 
   ping(payload: string): void {
-    if (this.#isOpen && !this.#gate.isStalled) this.#socket.ping(payload);
+    if (this.#isOpen && !this.#gate.isStalled && !this.#isHalfOpen) this.#socket.ping(payload);
   }
 
   /** Runs later, unless the connection is over by then. */
@@ -89,7 +111,7 @@ export class ExchangeSocket {
   }
 
   close(code: number, reason = ''): void {
-    this.#socket.close(code, reason);
+    if (!this.#isHalfOpen) this.#socket.close(code, reason);
   }
 
   /** Drop the TCP connection without a close frame: the client sees 1006. */

@@ -128,6 +128,7 @@ beforeAll(async () => {
       seed: 4,
       stepMs: 5,
       now: new FastClock(10).now,
+      enforceLimits: false,
     });
 });
 afterAll(async () => {
@@ -242,6 +243,41 @@ describe.skipIf(!isThere)('frames look like the recorded ones (skipped without t
     ).toEqual([]);
     for (const kind of shapeOf(bare).values())
       expect([...kind].some(name => /exponent|padded|fraction/.test(name))).toBe(false);
+  });
+
+  it.each([
+    ['TRADE', 'trade', 'DEFAULT', 20],
+    ['TRADE', 'trade', 'SHORT', 20],
+    ['TICKER', 'ticker', 'DEFAULT', 20],
+    ['ORDERBOOK', 'orderbook', 'DEFAULT', 10],
+  ])('coinone %s', async (channel, file, format, count) => {
+    const topic = { quote_currency: 'KRW', target_currency: 'XRP' };
+    const isShort = (raw: string): boolean => raw.startsWith('{"r"');
+    const isWanted = (raw: string): boolean => isShort(raw) === (format === 'SHORT') && raw.includes('DATA');
+    const ours = await record('/coinone', { request_type: 'SUBSCRIBE', channel, topic, format }, isWanted, count);
+    const real = examples(`coinone/${file}`, (_, raw) => isWanted(raw));
+    expect(compare(ours, real, captures(`coinone/${file}`).filter(isWanted))).toEqual([]);
+  });
+
+  it('coinone tickers over REST, and the error of an unknown currency', async () => {
+    const ours = [
+      ...(await rest('/coinone/public/v2/ticker_new/KRW')),
+      ...(await rest('/coinone/public/v2/ticker_new/KRW/NOPE')),
+    ];
+    expect(compare(ours, examples('coinone/rest_ticker_new', anything))).toEqual([]);
+  });
+
+  it('coinone answers', async () => {
+    const probe = await probes.open(`${simulator.url}/coinone`);
+    const topic = { quote_currency: 'KRW', target_currency: 'NOPE' };
+    probe.send({ request_type: 'SUBSCRIBE', channel: 'TRADE', topic });
+    probe.send({ request_type: 'SUBSCRIBE', channel: 'TRADE', topic, format: 'default' });
+    probe.send({ request_type: 'PING' });
+    const ours = await probe.take(5);
+    const isSession = (raw: string): boolean => raw.includes('session_id');
+    expect(
+      compare(ours, [...examples('coinone/control', anything), ...captures('coinone/control').filter(isSession)]),
+    ).toEqual([]);
   });
 
   it.each([

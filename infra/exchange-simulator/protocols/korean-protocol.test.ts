@@ -16,6 +16,7 @@ beforeAll(async () => {
     statusIntervalMs: 30,
     stepMs: 5,
     now: clock.now,
+    enforceLimits: false,
   });
 });
 

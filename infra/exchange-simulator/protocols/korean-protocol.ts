@@ -59,6 +59,7 @@ const SECOND_MS = 1000;
  */
 export class KoreanProtocol implements ExchangeProtocol {
   readonly exchange: ExchangeName;
+  readonly compresses = true;
   readonly sessions = new Set<KoreanSession>();
   readonly dialect: KoreanDialect;
   readonly market: Market;
@@ -113,8 +114,12 @@ export class KoreanProtocol implements ExchangeProtocol {
     for (const session of this.sessions) session.checkIdle();
   }
 
+  surprise(): void {
+    for (const session of this.sessions) session.surprise();
+  }
+
   rest(path: string, query: URLSearchParams): RestAnswer {
-    return this.dialect.rest(path, query, this.market, this.gate.now());
+    return this.dialect.rest(path, query, this.market, this.gate.exchangeNow());
   }
 
   add(subscription: Subscription): void {
@@ -134,7 +139,9 @@ export class KoreanProtocol implements ExchangeProtocol {
   /** Build each wanted form once, hand it to everyone who wants it, and count the sockets that took it. */
   #deliver(channel: string, nativeCode: string, trade: Trade): number {
     const subscriptions = this.#topics.of(`${channel} ${nativeCode}`);
-    if (subscriptions === undefined || this.gate.takeSkip(channel)) return 0;
+    if (subscriptions === undefined) return 0;
+    const round = this.gate.round(channel, `${channel} ${nativeCode}`);
+    if (round === null) return 0;
     const built = new Map<string, Buffer>();
     let delivered = 0;
     for (const subscription of subscriptions) {
@@ -144,15 +151,24 @@ export class KoreanProtocol implements ExchangeProtocol {
         frame = this.#build(subscription, 'REALTIME', trade);
         built.set(subscription.form, frame);
       }
-      if (subscription.session.socket.send(frame)) delivered += 1;
+      if (round.send(subscription.session.socket, frame)) delivered += 1;
     }
+    round.end();
     return delivered;
   }
 
   #build(subscription: Subscription, streamType: StreamType, trade: Trade): Buffer {
     const { state, channel, format, depth } = subscription;
     return Buffer.from(
-      this.dialect.write({ state, channel, streamType, format, depth, trade, nowMs: Math.floor(this.gate.now()) }),
+      this.dialect.write({
+        state,
+        channel,
+        streamType,
+        format,
+        depth,
+        trade,
+        nowMs: Math.floor(this.gate.exchangeNow()),
+      }),
     );
   }
 }

@@ -3,9 +3,11 @@ import type { InstrumentState } from '../market/instrument-state.ts';
 import type { ExchangeName } from '../market/instruments.ts';
 import type { Market } from '../market/market.ts';
 import { type Trade, tradeMs } from '../market/trade.ts';
+import { firstWhere } from '../market/trade-search.ts';
+import { DAY_MS } from '../market/trade-statistics.ts';
 import { askBid } from './korean-frames.ts';
 import type { Spelling } from './number-spelling.ts';
-import { compactDateAndTime, dateAndTime } from './time-text.ts';
+import { dateAndTime } from './time-text.ts';
 
 const MISMATCH = 'Type mismatch error. Check the parameters type!';
 export const MISSING = 'Missing request parameter error. Check the required parameters!';
@@ -50,23 +52,40 @@ export type TickDialect = {
   readonly spell: Spelling;
   /** Where its day begins, and the wall time of `to`: ahead of UTC. */
   readonly dayOffsetMs: number;
+  /** The parameter that asks for an earlier day. */
+  readonly daysAgo: string;
 };
 
-/** `/v1/trades/ticks`, newest first. `cursor` is an id and asks for what is older; `to` is a time of today. */
-export function ticks(query: URLSearchParams, market: Market, dialect: TickDialect): string {
+/**
+ * `/v1/trades/ticks`, newest first. `cursor` is an id and asks for what is older; `to` is a time of the day, which is
+ * today or, by `days_ago`, up to a week before.
+ */
+export function ticks(query: URLSearchParams, market: Market, dialect: TickDialect, nowMs: number): string {
   const [state] = namedMarkets(query, 'market', dialect.exchange, market);
   const wanted = count(query, 1, 500);
   const cursor = query.get('cursor');
   if (cursor !== null && !/^\d{1,20}$/.test(cursor)) throw new RestFault(400, MISMATCH);
+  const beforeMs = untilOf(query, dialect, nowMs);
+  const { trades } = state!;
+  const older =
+    cursor === null ? trades.length : firstWhere(trades, trade => BigInt(dialect.idOf(trade)) >= BigInt(cursor));
+  const end = Math.min(
+    older,
+    firstWhere(trades, trade => tradeMs(trade) >= beforeMs),
+  );
+  return rows(trades.slice(Math.max(0, end - wanted), end).reverse(), trade => tickRow(trade, dialect));
+}
+
+/** Epoch milliseconds before which trades are asked for. */
+function untilOf(query: URLSearchParams, { daysAgo, dayOffsetMs }: TickDialect, nowMs: number): number {
   const to = query.get('to')?.replaceAll(':', '') ?? null;
-  const found: string[] = [];
-  for (let index = state!.trades.length - 1; index >= 0 && found.length < wanted; index -= 1) {
-    const trade = state!.trades[index]!;
-    if (cursor !== null && BigInt(dialect.idOf(trade)) >= BigInt(cursor)) continue;
-    if (to !== null && compactDateAndTime(tradeMs(trade) + dialect.dayOffsetMs)[1] >= to) continue;
-    found.push(tickRow(trade, dialect));
-  }
-  return `[${found.join(',')}]`;
+  const days = query.get(daysAgo);
+  if (to === null && days === null) return Number.POSITIVE_INFINITY;
+  if ((to !== null && !/^\d{6}$/.test(to)) || (days !== null && !/^[1-7]$/.test(days)))
+    throw new RestFault(400, MISMATCH);
+  const dayMs = Math.floor((nowMs + dayOffsetMs) / DAY_MS) * DAY_MS - dayOffsetMs - Number(days ?? 0) * DAY_MS;
+  if (to === null) return dayMs + DAY_MS;
+  return dayMs + (Number(to.slice(0, 2)) * 3_600 + Number(to.slice(2, 4)) * 60 + Number(to.slice(4))) * 1_000;
 }
 
 function tickRow(trade: Trade, { idOf, spell, dayOffsetMs }: TickDialect): string {

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import type { MessageMeter } from '../limits/exchange-limits.ts';
 import type { InstrumentState } from '../market/instrument-state.ts';
 import type { ExchangeGate } from './exchange-gate.ts';
 import type { Session } from './exchange-protocol.ts';
@@ -57,6 +58,7 @@ export class Subscription {
 export class KoreanSession implements Session {
   readonly socket: ExchangeSocket;
   readonly #protocol: KoreanProtocol;
+  readonly #meter: MessageMeter;
   #current: Subscription[] = [];
   #retired: Subscription[] = [];
   #parts: RequestedPart[] = [];
@@ -67,6 +69,7 @@ export class KoreanSession implements Session {
 
   constructor(socket: WebSocket, protocol: KoreanProtocol, onClosed: () => void) {
     this.#protocol = protocol;
+    this.#meter = protocol.gate.limits.messages();
     this.socket = new ExchangeSocket(socket, protocol.gate, {
       message: text => this.#receive(text),
       ping: () => undefined,
@@ -89,9 +92,17 @@ export class KoreanSession implements Session {
     this.#fail(known === undefined ? { name, message: name } : koreanError(known));
   }
 
+  /** An event of a type nobody has heard of. */
+  surprise(): void {
+    const time = Math.floor(this.#protocol.gate.exchangeNow());
+    const text = `{"type":"something_new","code":"KRW-BTC","timestamp":${time},"stream_type":"REALTIME"}`;
+    this.socket.send(Buffer.from(text));
+  }
+
   /** Cut the line when nothing went either way for too long. */
   checkIdle(): void {
     const { gate, timings } = this.#protocol;
+    if (this.socket.isHalfOpen) return;
     if (gate.now() - this.socket.trafficMs >= timings.idleTimeoutMs) this.socket.terminate();
   }
 
@@ -103,6 +114,10 @@ export class KoreanSession implements Session {
 
   #receive(text: string): void {
     if (this.#isClosing) return;
+    if (!this.#meter.take()) {
+      this.#fail(koreanError('TOO_MANY_REQUEST'));
+      return;
+    }
     const request = readKoreanRequest(text, this.#protocol.dialect.grammar);
     if (request.kind === 'error') this.#fail(request.error);
     else if (request.kind === 'ping') this.#startStatus();
@@ -158,7 +173,8 @@ export class KoreanSession implements Session {
       if (part.onlyRealtime) subscription.isLive = true;
       else if (!part.onlySnapshot && dialect.snapshotMayBeLate && prng.chance(0.25)) {
         subscription.isLive = true;
-        if (part.type !== 'trade') this.socket.send(this.#protocol.frame(subscription, 'REALTIME'));
+        const hasFrame = part.type === 'orderbook' || (part.type !== 'trade' && subscription.state.hasTraded);
+        if (hasFrame) this.socket.send(this.#protocol.frame(subscription, 'REALTIME'));
       }
     }
     this.#generation += 1;
@@ -167,6 +183,10 @@ export class KoreanSession implements Session {
       if (generation !== this.#generation) return;
       for (const { part, subscription } of wanted) {
         if (part.onlyRealtime) continue;
+        if (part.type !== 'orderbook' && !subscription.state.hasTraded) {
+          subscription.isLive = !part.onlySnapshot;
+          continue;
+        }
         this.socket.send(this.#protocol.frame(subscription, 'SNAPSHOT'));
         subscription.isLive = !part.onlySnapshot;
       }

@@ -8,13 +8,18 @@ import { count, MISSING, namedMarkets, RestFault, rows, type TickDialect, ticks 
 import { plain, python } from './number-spelling.ts';
 import { compactDateAndTime, isoSecond, KST_OFFSET_MS } from './time-text.ts';
 
-const TICKS: TickDialect = { exchange: 'upbit', idOf: upbitTradeId, spell: python, dayOffsetMs: 0 };
+const TICKS: TickDialect = {
+  exchange: 'upbit',
+  idOf: upbitTradeId,
+  spell: python,
+  dayOffsetMs: 0,
+  daysAgo: 'days_ago',
+};
 
 /** Upbit's public REST calls below `/v1` (https://docs.upbit.com/kr/reference). */
 export function upbitRest(path: string, query: URLSearchParams, market: Market, nowMs: number): RestAnswer {
   try {
-    const [group, body] = route(path, query, market, nowMs);
-    return json(body, 200, { 'remaining-req': `group=${group}; min=600; sec=9` });
+    return json(route(path, query, market, nowMs));
   } catch (fault) {
     if (!(fault instanceof RestFault)) throw fault;
     const name = fault.code === 404 && fault.message.startsWith('no Route') ? '"not_found"' : String(fault.code);
@@ -22,23 +27,23 @@ export function upbitRest(path: string, query: URLSearchParams, market: Market, 
   }
 }
 
-function route(path: string, query: URLSearchParams, market: Market, nowMs: number): [group: string, body: string] {
+function route(path: string, query: URLSearchParams, market: Market, nowMs: number): string {
   const markets = (): InstrumentState[] => namedMarkets(query, 'markets', 'upbit', market);
   switch (path) {
     case '/v1/market/all':
-      return ['market', rows(market.listed('upbit'), state => marketRow(state, query.get('is_details') === 'true'))];
+      return rows(market.listed('upbit'), state => marketRow(state, query.get('is_details') === 'true'));
     case '/v1/orderbook/instruments':
-      return ['orderbook', rows(markets(), instrumentRow)];
+      return rows(markets(), instrumentRow);
     case '/v1/ticker':
-      return ['ticker', rows(markets(), state => tickerRow(state, nowMs))];
+      return rows(markets(), state => tickerRow(state, nowMs));
     case '/v1/ticker/all':
-      return ['ticker', rows(quotedIn(query, market), state => tickerRow(state, nowMs))];
+      return rows(quotedIn(query, market), state => tickerRow(state, nowMs));
     case '/v1/orderbook':
-      return ['orderbook', rows(markets(), state => bookRow(state, count(query, 30, 30)))];
+      return rows(markets(), state => bookRow(state, count(query, 30, 30)));
     case '/v1/trades/ticks':
-      return ['crix-trades', ticks(query, market, TICKS)];
+      return ticks(query, market, TICKS, nowMs);
     case '/v1/candles/minutes/1':
-      return ['candles', candles(query, market)];
+      return candles(query, market);
     default:
       throw new RestFault(404, 'no Route matched with those values');
   }

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { isPositive, isZero, toDecimal } from '../../../shared/model/decimal.ts';
 import { findModelViolation } from '../../conversion/validation.ts';
 import type { Conversion, ExchangeAdapter, InstrumentIndex } from '../exchange-adapter.ts';
 
@@ -36,7 +37,15 @@ export function convertAndCheck(
     expect(conversion.rejections.length).toBeGreaterThan(0);
     return conversion;
   }
-  expect(conversion.events.length).toBeGreaterThan(0);
+  const bookDeltas = conversion.bookDeltas ?? [];
+  expect(conversion.events.length + bookDeltas.length).toBeGreaterThan(0);
+  for (const { first, last, bids, asks } of bookDeltas) {
+    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || last < first) expect.fail(`${first} to ${last}`);
+    for (const [price, size] of [...bids, ...asks]) {
+      if (toDecimal(price) !== price || toDecimal(size) !== size) expect.fail(`not canonical: ${price}, ${size}`);
+      if (!isPositive(price) || !(isPositive(size) || isZero(size))) expect.fail(`no level: ${price}, ${size}`);
+    }
+  }
   for (const event of conversion.events) {
     const violation = findModelViolation(event);
     if (violation !== null) expect.fail(`${violation}: ${JSON.stringify(event)}`);

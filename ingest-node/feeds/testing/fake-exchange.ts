@@ -129,6 +129,7 @@ export function fakeAdapter(overrides: Overrides = {}): ExchangeAdapter {
     webSocketUrl: 'wss://api.upbit.com/websocket/v1',
     restUrl: 'https://api.upbit.com',
     channels: ['trade'],
+    candles: 'sentOpen',
     subscribeMessages: carried => [`subscribe ${carried.map(({ nativeCode }) => nativeCode).join(',')}`],
     markets: {
       paths: ['/v1/market/all'],
@@ -140,6 +141,13 @@ export function fakeAdapter(overrides: Overrides = {}): ExchangeAdapter {
         );
         return { ok: true, instruments: listed, skipped: 0 };
       },
+    },
+    tradeHistory: {
+      ids: 'unordered',
+      limit: { group: 'all', weight: 1 },
+      pageSize: 1,
+      path: () => null,
+      parse: () => ({ ok: false, reason: 'no history' }),
     },
     convert: bytes => {
       const meaning = meaningOf(new TextDecoder().decode(bytes));
@@ -153,11 +161,12 @@ export function fakeAdapter(overrides: Overrides = {}): ExchangeAdapter {
       instrumentsPerFeed: 100,
       connects: { count: 5, windowMs: 1_000 },
       messageSpacingMs: 300,
+      rest: { all: { weight: 100, windowMs: 1000 } },
       ...limits,
     },
     heartbeat: {
       controlPingEveryMs: 20_000,
-      textPing: 'PING',
+      textPing: { message: 'PING', everyMs: null },
       silenceLimitMs: 30_000,
       maxAgeMs: null,
       ...heartbeat,

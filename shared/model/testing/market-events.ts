@@ -8,7 +8,7 @@ const RECEIVED = 1_785_397_735_004.123;
 
 const common = { offset: 0, exchange: 'upbit', exchangeTime: RECEIVED - 4, receivedTime: RECEIVED } as const;
 
-const CHANGE_WINDOWS = { binance: 'rolling24h', upbit: 'dayUtc', bithumb: 'dayKst' } as const;
+const CHANGE_WINDOWS = { binance: 'rolling24h', upbit: 'dayUtc', bithumb: 'dayKst', coinone: 'dayUtc' } as const;
 
 const FIRST_TRADE_ID = 1_785_395_041_124_000_000n;
 let tradeIds = 0;

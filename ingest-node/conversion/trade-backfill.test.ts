@@ -1,0 +1,288 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import type { Trade, TradeGap } from '../../shared/model/market-event.ts';
+import { testInstrument } from '../../shared/model/testing/instruments.ts';
+import { trade } from '../../shared/model/testing/market-events.ts';
+import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
+import { type HistoryAnswer, TradeBackfill } from './trade-backfill.ts';
+
+const FEED = 'feed-0';
+
+/** An exchange whose REST answers what a test puts there, and a backfill that asks it. */
+class World {
+  readonly clock = new ManualClock();
+  readonly paths: string[] = [];
+  readonly published: (Trade | TradeGap)[] = [];
+  readonly backfill: TradeBackfill;
+  /** Newest last, as they happened. */
+  readonly market: Trade[] = [];
+  answer: (path: string) => HistoryAnswer | Promise<HistoryAnswer> = () => this.page();
+  #seen = new Set<string>();
+  readonly #symbols: readonly string[];
+
+  constructor(ids: TradeHistory['ids'], symbols: readonly string[] = ['BTC/KRW']) {
+    this.#symbols = symbols;
+    const history: TradeHistory = {
+      ids,
+      limit: { group: 'trade', weight: 1 },
+      pageSize: 100,
+      path: ({ symbol }, from) => `${symbol} ${from ?? 'newest'}`,
+      parse: (body, { symbol }) => {
+        const known = this.market.slice(0, Number(Buffer.from(body).toString()));
+        const trades = known.filter(one => one.symbol === symbol);
+        return { ok: true, trades: ids === 'contiguous' ? trades : trades.reverse() };
+      },
+      ...(ids === 'contiguous'
+        ? {
+            newest: {
+              path: 'newest',
+              weight: 1,
+              parse: () => new Map(this.market.map(({ symbol, id }) => [symbol, id])),
+            },
+          }
+        : {}),
+    };
+    this.backfill = new TradeBackfill({
+      exchange: 'upbit',
+      history,
+      clock: this.clock,
+      random: () => 0.5,
+      acquire: async (_group, _weight, signal) => signal.throwIfAborted(),
+      get: async path => {
+        this.paths.push(path);
+        return this.answer(path);
+      },
+      publish: events => {
+        const fresh = events.filter(event => event.type === 'gap' || !this.#seen.has(event.id));
+        for (const event of fresh) if (event.type === 'trade') this.#seen.add(event.id);
+        this.published.push(...fresh);
+        return fresh.length;
+      },
+    });
+    this.backfill.setInstruments(
+      symbols.map(symbol => testInstrument('upbit', symbol, symbol.split('/')[0] ?? '', 'KRW')),
+    );
+    this.backfill.start();
+  }
+
+  /** What REST says at this moment: how many trades there have been. */
+  page(): HistoryAnswer {
+    return { ok: true, body: Buffer.from(String(this.market.length)) };
+  }
+
+  /** A trade happens; `sees` whether a frame tells of it, and whether as the answer to a subscription. */
+  trade(id: number, sees: 'sees' | 'misses' | 'snapshot' = 'sees', symbol = 'BTC/KRW'): void {
+    const one = trade(symbol, { id: String(id), exchangeTime: this.clock.now() });
+    this.market.push(one);
+    if (sees !== 'misses') this.see(one, sees === 'snapshot');
+  }
+
+  see(one: Trade, isSnapshot = false): void {
+    this.#seen.add(one.id);
+    this.backfill.observe([isSnapshot ? { ...one, backfilled: true } : one]);
+  }
+
+  feed(state: 'live' | 'down'): void {
+    this.backfill.onFeedState(FEED, state, this.#symbols, 0);
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.clock.advanceAndSettle(ms);
+  }
+
+  get told(): string[] {
+    return this.published.map(event => (event.type === 'gap' ? `gap ${event.afterId}-${event.untilId}` : event.id));
+  }
+}
+
+describe('with contiguous ids', () => {
+  it('fetches a jump once, in order', async () => {
+    const world = new World('contiguous');
+    world.trade(1);
+    for (const id of [2, 3]) world.trade(id, 'misses');
+    world.trade(4);
+    await world.pass(2_000);
+    expect([world.paths, world.told]).toEqual([['BTC/KRW 2'], ['2', '3']]);
+    expect(world.backfill.counts()).toMatchObject({ suspected: 1, backfilledTrades: 2, declaredGaps: 0, waiting: 0 });
+  });
+
+  it('fills several jumps of an instrument from one page', async () => {
+    const world = new World('contiguous');
+    for (const id of [1, 2, 3, 4, 5, 6, 7]) world.trade(id, id % 3 === 1 ? 'sees' : 'misses');
+    await world.pass(2_000);
+    expect([world.paths, world.told]).toEqual([['BTC/KRW 2'], ['2', '3', '5', '6']]);
+  });
+
+  it('asks nothing when the missing ones come late by themselves', async () => {
+    const world = new World('contiguous');
+    for (const id of [1, 3, 2]) world.trade(id);
+    await world.pass(5_000);
+    expect([world.paths, world.told]).toEqual([[], []]);
+  });
+
+  it('finds the last trades of a market that fell silent during an interruption', async () => {
+    const world = new World('contiguous');
+    world.trade(1);
+    world.feed('down');
+    world.trade(2, 'misses');
+    world.feed('live');
+    await world.pass(5_000);
+    expect([world.paths, world.told]).toEqual([['newest', 'BTC/KRW 2'], ['2']]);
+  });
+
+  it('declares a provable gap for what REST does not hold, after having looked again', async () => {
+    const world = new World('contiguous');
+    for (const id of [1, 4]) world.trade(id);
+    await world.pass(120_000);
+    expect(world.paths).toHaveLength(3);
+    const gap = { type: 'gap', symbol: 'BTC/KRW', afterId: '1', untilId: '4', provable: true };
+    expect(world.published).toMatchObject([gap]);
+  });
+
+  it('continues at the first connection where another node left off, and fills what that one left open', async () => {
+    const world = new World('contiguous');
+    world.backfill.stop();
+    for (const id of [1, 2, 3, 4, 5]) world.trade(id, 'misses');
+    for (const known of world.market.filter(({ id }) => id !== '2' && id < '4')) world.backfill.remember(known);
+    world.backfill.start();
+    world.feed('down');
+    world.feed('live');
+    await world.pass(10_000);
+    expect(world.told).toEqual(['2', '4', '5']);
+  });
+
+  it('goes on after a stop with what was open', async () => {
+    const world = new World('contiguous');
+    world.trade(1);
+    world.trade(2, 'misses');
+    world.trade(3);
+    world.backfill.stop();
+    await world.pass(60_000);
+    expect([world.paths, world.told, world.clock.pending]).toEqual([[], [], 0]);
+    world.backfill.start();
+    await world.pass(1_000);
+    expect(world.told).toEqual(['2']);
+  });
+});
+
+describe('with ids that prove nothing', () => {
+  it('believes the last trade that a subscription is answered with: a quiet market costs no request', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    world.feed('down');
+    world.feed('live');
+    const [one] = world.market;
+    if (one !== undefined) world.see(one, true);
+    await world.pass(60_000);
+    expect([world.paths, world.told]).toEqual([[], []]);
+  });
+
+  it('reads back to what is known when that trade is a new one', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    world.feed('down');
+    for (const id of [2, 3]) world.trade(id, 'misses');
+    world.feed('live');
+    world.trade(4, 'snapshot');
+    await world.pass(5_000);
+    expect([world.paths, world.told]).toEqual([['BTC/KRW newest'], ['2', '3']]);
+  });
+
+  it('looks when frames pause on a socket that stays open, beyond the pace of the feed', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    for (let frame = 0; frame < 200; frame += 1) {
+      world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+      await world.pass(10);
+    }
+    world.trade(2, 'misses');
+    await world.pass(1_100);
+    world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    await world.pass(5_000);
+    expect(world.told).toEqual(['2']);
+  });
+
+  it('compares the first snapshot with what another node published', async () => {
+    const world = new World('unordered');
+    for (const id of [1, 2]) world.trade(id, 'misses');
+    const [one] = world.market;
+    if (one !== undefined) world.backfill.remember(one);
+    world.feed('down');
+    world.feed('live');
+    world.trade(3, 'snapshot');
+    await world.pass(5_000);
+    expect(world.told).toEqual(['2']);
+  });
+
+  it('reads anew when a second interruption comes while a page is on its way', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    world.feed('down');
+    world.trade(2, 'misses');
+    world.feed('live');
+    const held = Promise.withResolvers<HistoryAnswer>();
+    world.answer = () => held.promise;
+    await world.pass(2_000);
+    const early = world.page();
+    world.feed('down');
+    world.trade(3, 'misses');
+    world.feed('live');
+    await world.pass(2_000);
+    world.answer = () => world.page();
+    held.resolve(early);
+    await world.pass(10_000);
+    expect(world.told).toEqual(['2', '3']);
+    expect(world.backfill.counts()).toMatchObject({ requests: 2, waiting: 0 });
+  });
+
+  it('asks first for the instruments that trade most', async () => {
+    const world = new World('unordered', ['A/KRW', 'B/KRW', 'C/KRW']);
+    const trades: Record<string, number> = { 'A/KRW': 1, 'B/KRW': 9, 'C/KRW': 4 };
+    let id = 0;
+    for (const [symbol, count] of Object.entries(trades)) {
+      for (let one = 0; one < count; one += 1) world.trade(++id, 'sees', symbol);
+    }
+    world.feed('down');
+    world.feed('live');
+    await world.pass(2_000);
+    expect(world.paths).toEqual(['B/KRW newest', 'C/KRW newest', 'A/KRW newest']);
+  });
+
+  it('asks again with patience, keeps away as long as it is told to, and declares a gap at the end', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    world.feed('down');
+    world.feed('live');
+    world.answer = () => ({ ok: false, reason: 'blocked', status: 418, pauseMs: 600_000 });
+    await world.pass(599_000);
+    expect([world.paths.length, world.told]).toEqual([1, []]);
+    await world.pass(1_300_000);
+    expect(world.told).toEqual(['gap 1-null']);
+    expect(world.published).toMatchObject([{ provable: false }]);
+  });
+
+  it('gives up at once what the exchange does not have', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    world.feed('down');
+    world.feed('live');
+    world.answer = () => ({ ok: false, reason: 'Code not found', status: 404, pauseMs: 0 });
+    await world.pass(2_000);
+    expect([world.paths.length, world.told]).toEqual([1, ['gap 1-null']]);
+  });
+
+  it('ends a request and all timers with a stop', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    world.feed('down');
+    world.trade(2, 'misses');
+    world.feed('live');
+    const held = Promise.withResolvers<HistoryAnswer>();
+    world.answer = () => held.promise;
+    await world.pass(2_000);
+    world.backfill.stop();
+    held.resolve(world.page());
+    await world.pass(60_000);
+    expect([world.paths.length, world.told, world.clock.pending]).toEqual([1, [], 0]);
+  });
+});

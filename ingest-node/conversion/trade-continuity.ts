@@ -1,0 +1,191 @@
+/**
+ * What one exchange's frames prove about the trades between them: which instruments may have missed some, since which
+ * trade and until which. Pure memory: no clock, no request; `trade-backfill.ts` fetches what is found here.
+ *
+ * Contiguous ids prove a loss by a jump. Without them there is no proof of a loss, only of its absence: Upbit and Bithumb
+ * answer each subscription with the last trade of every market, and where that one was known before the interruption,
+ * nothing happened meanwhile. All others are suspects until a page of past trades overlaps what is known.
+ */
+import type { Trade } from '../../shared/model/market-event.ts';
+import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
+
+/** Trades that may be missing: those after `before` and before `after`. */
+export type Miss = {
+  readonly symbol: string;
+  /** Known from before, in the order of arrival; never empty, but with contiguous ids where only the number is known. */
+  readonly before: readonly Trade[];
+  /**
+   * Known from after, by id, in the order of arrival. With contiguous ids the one behind the jump, if it is known, and
+   * those of the jump that came late all the same. Otherwise it grows while the miss is open, up to a bound: the first ones matter.
+   */
+  readonly after: ReadonlyMap<string, Trade>;
+  /** With contiguous ids: the first one that is missing, and the first one that is not missing any more. */
+  readonly from: bigint;
+  readonly until: bigint;
+};
+
+/** Known trades that are kept per instrument: enough to find an overlap even if many of them share a millisecond. */
+const KEPT = 32;
+const MOST_AFTER = 5_000;
+
+type OpenMiss = Miss & { readonly after: Map<string, Trade> };
+
+/** Of an interruption: begun, and not settled yet. */
+type Suspicion = OpenMiss & { isInterrupted: boolean; isQuiet: boolean };
+
+type Memory = {
+  /** Newest last; with contiguous ids no more than that one. */
+  recent: Trade[];
+  /** With contiguous ids: the highest; -1 before the first. */
+  highest: bigint;
+  /** How many trades were seen: who trades most is fetched first. */
+  seen: number;
+  jumps: OpenMiss[];
+  suspicion: Suspicion | null;
+};
+
+export class TradeContinuity {
+  readonly #ids: TradeHistory['ids'];
+  readonly #memories = new Map<string, Memory>();
+
+  constructor(ids: TradeHistory['ids']) {
+    this.#ids = ids;
+  }
+
+  /** A trade out of a frame, published before or not. Answers with the miss that a jump of ids proves. */
+  observe(trade: Trade): Miss | null {
+    const memory = this.#memoryOf(trade.symbol);
+    memory.seen += 1;
+    if (this.#ids === 'contiguous') return observeNumber(memory, trade);
+    const { suspicion } = memory;
+    if (suspicion !== null) {
+      const wasKnown = suspicion.before.some(({ id }) => id === trade.id);
+      // `backfilled` in a frame is the answer to a subscription: the last trade there was.
+      if (wasKnown && trade.backfilled && suspicion.after.size === 0) suspicion.isQuiet = true;
+      if (!wasKnown && suspicion.after.size < MOST_AFTER) suspicion.after.set(trade.id, trade);
+    }
+    remember(memory, trade);
+    return null;
+  }
+
+  /**
+   * A trade that another node published, or that was fetched: known, but no sign of what a feed carries. A jump between
+   * such trades stays open like any other, see {@link openJumps}.
+   */
+  remember(trade: Trade): void {
+    const memory = this.#memoryOf(trade.symbol);
+    if (this.#ids === 'contiguous') {
+      observeNumber(memory, trade);
+      return;
+    }
+    remember(memory, trade);
+    // Fetched ones come late; a later interruption must find the newest at the end.
+    memory.recent.sort((some, other) => (some.exchangeTime ?? 0) - (other.exchangeTime ?? 0));
+  }
+
+  /**
+   * With contiguous ids: REST names the newest trade of an instrument that a feed carries. Answers with the miss that this
+   * proves; where nothing was known so far, the next jump counts from here.
+   */
+  newestIs(symbol: string, id: string): Miss | null {
+    const memory = this.#memoryOf(symbol);
+    const { highest } = memory;
+    if (BigInt(id) <= highest) return null;
+    memory.highest = BigInt(id);
+    return highest < 0n ? null : openJump(memory, symbol, highest + 1n, memory.highest + 1n, null);
+  }
+
+  /** What jumps of ids have proven and nobody has closed: a leader that stopped left them to the next one. */
+  openJumps(): Miss[] {
+    return [...this.#memories.values()].flatMap(({ jumps }) => jumps);
+  }
+
+  /** The feed of these instruments was interrupted, just now: what comes next may come after a loss. */
+  interrupt(symbols: Iterable<string>): void {
+    if (this.#ids === 'contiguous') return;
+    for (const symbol of symbols) {
+      const memory = this.#memories.get(symbol);
+      if (memory === undefined || memory.recent.length === 0) continue;
+      if (memory.suspicion === null) {
+        const before = [...memory.recent];
+        memory.suspicion = {
+          symbol,
+          before,
+          after: new Map(),
+          from: 0n,
+          until: 0n,
+          isInterrupted: true,
+          isQuiet: false,
+        };
+      } else {
+        // Its end was not found yet, so it takes in this one.
+        memory.suspicion.isInterrupted = true;
+        memory.suspicion.isQuiet = false;
+      }
+    }
+  }
+
+  /** The feed has delivered again for a while: the instruments whose quiet is not proven. */
+  settle(symbols: Iterable<string>): Miss[] {
+    const misses: Miss[] = [];
+    for (const symbol of symbols) {
+      const memory = this.#memories.get(symbol);
+      if (!memory?.suspicion?.isInterrupted) continue;
+      memory.suspicion.isInterrupted = false;
+      if (memory.suspicion.isQuiet) memory.suspicion = null;
+      else misses.push(memory.suspicion);
+    }
+    return misses;
+  }
+
+  /** All of a miss is fetched or declared lost. An interruption that came meanwhile keeps it open. */
+  close(miss: Miss): void {
+    const memory = this.#memories.get(miss.symbol);
+    if (memory === undefined) return;
+    memory.jumps = memory.jumps.filter(jump => jump !== miss);
+    if (memory.suspicion === miss && !memory.suspicion.isInterrupted) memory.suspicion = null;
+  }
+
+  /** How many trades of this instrument were seen. */
+  activityOf(symbol: string): number {
+    return this.#memories.get(symbol)?.seen ?? 0;
+  }
+
+  #memoryOf(symbol: string): Memory {
+    let memory = this.#memories.get(symbol);
+    if (memory === undefined) {
+      memory = { recent: [], highest: -1n, seen: 0, jumps: [], suspicion: null };
+      this.#memories.set(symbol, memory);
+    }
+    return memory;
+  }
+}
+
+function observeNumber(memory: Memory, trade: Trade): Miss | null {
+  const number = BigInt(trade.id);
+  const { highest } = memory;
+  if (number <= highest) {
+    // Two sockets that overlap may bring the later one first.
+    for (const jump of memory.jumps) if (number >= jump.from && number < jump.until) jump.after.set(trade.id, trade);
+    return null;
+  }
+  const isJump = highest >= 0n && number > highest + 1n;
+  const jump = isJump ? openJump(memory, trade.symbol, highest + 1n, number, trade) : null;
+  memory.highest = number;
+  memory.recent = [trade];
+  return jump;
+}
+
+function openJump(memory: Memory, symbol: string, from: bigint, until: bigint, behind: Trade | null): Miss {
+  const before = memory.recent.filter(({ id }) => BigInt(id) === from - 1n);
+  const after = new Map(behind === null ? [] : [[behind.id, behind]]);
+  const jump: OpenMiss = { symbol, before, after, from, until };
+  memory.jumps.push(jump);
+  return jump;
+}
+
+function remember(memory: Memory, trade: Trade): void {
+  if (memory.recent.some(({ id }) => id === trade.id)) return;
+  memory.recent.push(trade);
+  if (memory.recent.length >= 2 * KEPT) memory.recent = memory.recent.slice(-KEPT);
+}

@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Trade } from '../../shared/model/market-event.ts';
+import { trade } from '../../shared/model/testing/market-events.ts';
+import { TradeContinuity } from './trade-continuity.ts';
+import { readingOf } from './trade-reading.ts';
+
+const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+console.log(`missed trades are drawn with FUZZ_SEED=${seed}`);
+const START = 1_785_395_000_000;
+
+type Happened = { readonly time: number; readonly price: string; readonly size: string; readonly part: Part };
+type Part = 'before' | 'missed' | 'after';
+
+/** A market of a few prices and sizes in which several trades of a millisecond are equal in all but their ids. */
+const markets = fc
+  .tuple(
+    fc.array(fc.record({ step: fc.nat({ max: 2 }), price: fc.nat({ max: 2 }), size: fc.nat({ max: 1 }) }), {
+      minLength: 6,
+      maxLength: 120,
+    }),
+    fc.integer({ min: 1, max: 60 }),
+    fc.nat({ max: 60 }),
+    fc.integer({ min: 2, max: 40 }),
+  )
+  .map(([drawn, known, missed, pageSize]) => {
+    let time = START;
+    const first = Math.min(known, drawn.length - 1);
+    const happened = drawn.map(({ step, price, size }, index): Happened => {
+      time += step;
+      const part = index < first ? 'before' : index < first + missed && index < drawn.length - 1 ? 'missed' : 'after';
+      return { time, price: String(100 + price), size: String(1 + size), part };
+    });
+    return { happened, pageSize };
+  });
+
+/** Reads pages as an exchange serves them until the reading is over. */
+function readAll(
+  all: readonly Trade[],
+  happened: readonly Happened[],
+  pageSize: number,
+  ids: 'unordered' | 'separate',
+) {
+  const socketId = (trade: Trade) => (ids === 'separate' ? `9${trade.id}` : trade.id);
+  const restId = (trade: Trade) => (ids === 'separate' ? `${trade.exchangeTime}0000` : trade.id);
+  const continuity = new TradeContinuity(ids);
+  const tell = (part: Part) =>
+    all.forEach((one, index) => {
+      if (happened[index]?.part === part) continuity.observe({ ...one, id: socketId(one) });
+    });
+  tell('before');
+  continuity.interrupt(['BTC/KRW']);
+  tell('after');
+  const [miss] = continuity.settle(['BTC/KRW']);
+  if (miss === undefined) throw new Error('nothing is suspected');
+  const reading = readingOf(miss, { ids, pageSize });
+  const rows = all.map(one => ({ ...one, id: restId(one), backfilled: true as const })).reverse();
+  for (let turn = 0; turn < 300; turn += 1) {
+    const { from } = reading;
+    const older = from === null ? rows : rows.filter(({ id }) => BigInt(id) < BigInt(from));
+    const finding = reading.take(older.slice(0, pageSize));
+    if (finding.next === 'more') continue;
+    return finding.next === 'wait' ? reading.judge() : finding;
+  }
+  throw new Error('the reading does not end');
+}
+
+const contentOf = ({ exchangeTime, price, size }: Trade) => `${exchangeTime} ${price} ${size}`;
+
+describe('trades that were missed', () => {
+  it.each(['unordered', 'separate'] as const)('are found exactly, oldest first, with %s ids', ids => {
+    fc.assert(
+      fc.property(markets, ({ happened, pageSize }) => {
+        const all = happened.map(({ time, price, size }, index) =>
+          trade('BTC/KRW', { exchangeTime: time, price, size, id: String(17_000_000_000_000_000n + BigInt(index)) }),
+        );
+        // Pages that hold less than a millisecond's trades cannot be walked with ids that all of them share.
+        const busiest = Math.max(
+          ...Object.values(Object.groupBy(happened, ({ time }) => time)).map(list => list?.length ?? 0),
+        );
+        if (ids === 'separate' && pageSize <= busiest) return;
+        const wanted = all.filter((_, index) => happened[index]?.part === 'missed');
+        const { missed, next } = readAll(all, happened, pageSize, ids);
+        expect(next).toBe('done');
+        if (ids === 'unordered') expect(missed.map(({ id }) => id)).toEqual(wanted.map(({ id }) => id));
+        expect(missed.map(contentOf)).toEqual(wanted.map(contentOf));
+        expect(new Set(missed.map(({ id }) => id)).size).toBe(missed.length);
+      }),
+      { seed, numRuns: 400 },
+    );
+  });
+
+  it('are not believed where REST counts executions differently', () => {
+    const at = (time: number, size: string) => trade('BTC/KRW', { exchangeTime: START + time, size });
+    const [one, two, three] = [at(0, '1'), at(10, '2'), at(20, '3')];
+    const continuity = new TradeContinuity('separate');
+    for (const known of [one, two]) continuity.observe(known);
+    continuity.interrupt(['BTC/KRW']);
+    continuity.observe(three);
+    const [miss] = continuity.settle(['BTC/KRW']);
+    if (miss === undefined) throw new Error('nothing is suspected');
+    const reading = readingOf(miss, { ids: 'separate', pageSize: 500 });
+    // What the socket told as one trade of size 2 is two of size 1 here.
+    expect(reading.take([three, at(10, '1'), at(10, '1'), one]).next).toBe('wait');
+    expect(reading.judge()).toEqual({ missed: [], next: 'absent' });
+  });
+});
+
+describe('contiguous ids', () => {
+  const numbered = (id: number) => trade('BTC/USDT', { exchange: 'binance', id: String(id) });
+
+  it('prove a loss by a jump, and heal when the jump comes late', () => {
+    const continuity = new TradeContinuity('contiguous');
+    expect([5, 6, 6, 7].map(id => continuity.observe(numbered(id)))).toEqual([null, null, null, null]);
+    const miss = continuity.observe(numbered(10));
+    expect([miss?.from, miss?.until]).toEqual([8n, 10n]);
+    if (miss === null) throw new Error('no jump');
+    const reading = readingOf(miss, { ids: 'contiguous', pageSize: 1000 });
+    continuity.observe(numbered(9));
+    expect(reading.isHealed).toBe(false);
+    continuity.observe(numbered(8));
+    expect(reading.isHealed).toBe(true);
+  });
+
+  it('name what no page holds', () => {
+    const continuity = new TradeContinuity('contiguous');
+    continuity.observe(numbered(5));
+    const miss = continuity.observe(numbered(12));
+    if (miss === null) throw new Error('no jump');
+    const reading = readingOf(miss, { ids: 'contiguous', pageSize: 3 });
+    expect(reading.from).toBe('6');
+    expect(reading.take([6, 7, 10].map(numbered))).toMatchObject({
+      next: 'more',
+      missed: [6, 7, 10].map(id => ({ id: `${id}` })),
+    });
+    expect(reading.take([11, 12].map(numbered)).next).toBe('absent');
+    expect(reading.remains()).toMatchObject({ afterId: '7', untilId: '10' });
+    reading.rewind();
+    expect(reading.from).toBe('8');
+    expect(reading.take([8, 9, 10].map(numbered))).toMatchObject({ next: 'more' });
+    expect(reading.take([11, 12].map(numbered)).next).toBe('done');
+  });
+
+  it('count from what REST names where no trade came yet', () => {
+    const continuity = new TradeContinuity('contiguous');
+    expect(continuity.newestIs('BTC/USDT', '100')).toBeNull();
+    expect(continuity.observe(numbered(101))).toBeNull();
+    expect(continuity.observe(numbered(104))).toMatchObject({ from: 102n, until: 104n });
+    expect(continuity.newestIs('BTC/USDT', '106')).toMatchObject({ from: 105n, until: 107n });
+    expect(continuity.newestIs('BTC/USDT', '106')).toBeNull();
+  });
+});

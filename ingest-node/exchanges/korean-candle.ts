@@ -1,0 +1,63 @@
+/**
+ * Upbit's minute candles, `candle.1m`: https://docs.upbit.com/kr/reference/websocket-candle
+ *
+ * The current minute is repeated at most every second, when it changed; no frame says that a minute is over, and one
+ * without trades is not sent. The snapshot may be the minute before, or one of hours ago: that of the last trade.
+ * The minute is text, `candle_date_time_utc`; `timestamp` is when the message was made.
+ */
+import type { ExchangeName } from '../../shared/model/exchange.ts';
+import type { Instrument } from '../../shared/model/instrument.ts';
+import type { Candle } from '../../shared/model/market-event.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
+import type { LosslessObject } from '../conversion/lossless-json.ts';
+import { findCandleFault } from './candle-fault.ts';
+import { type Outcome, rejection } from './conversion-builder.ts';
+import { describe, FieldReader } from './field-reader.ts';
+import type { KeySpelling } from './korean-array-keys.ts';
+
+export const CANDLE_CHANNEL = 'candle.1m';
+
+export function toCandle(
+  exchange: ExchangeName,
+  record: LosslessObject,
+  keys: KeySpelling,
+  instrument: Instrument,
+  receivedTime: EpochMillis,
+): Outcome {
+  const minute = record[keys.candleTimeUtc];
+  const openTime = typeof minute === 'string' ? readUtc(minute) : null;
+  if (openTime === null) {
+    return rejection(CANDLE_CHANNEL, 'invalidField', `${keys.candleTimeUtc}: ${describe(minute)}`);
+  }
+  const fields = new FieldReader(record);
+  const candle: Candle = {
+    type: 'candle',
+    offset: 0,
+    exchange,
+    symbol: instrument.symbol,
+    exchangeTime: fields.optionalTime(keys.timestamp, 'ms'),
+    receivedTime,
+    interval: '1m',
+    openTime,
+    open: fields.positive(keys.openingPrice),
+    high: fields.positive(keys.highPrice),
+    low: fields.positive(keys.lowPrice),
+    close: fields.positive(keys.tradePrice),
+    volume: fields.amount(keys.candleVolume),
+    quoteVolume: fields.optionalAmount(keys.candleQuoteVolume),
+    closed: false,
+  };
+  const fault = fields.fault ?? findCandleFault(candle);
+  return fault === null ? [candle] : rejection(CANDLE_CHANNEL, 'invalidField', fault);
+}
+
+const EARLIEST = Date.UTC(2000, 0, 1);
+const END = Date.UTC(2100, 0, 1);
+
+/** `2026-11-22T04:26:00`, without a zone. `null` for anything else, and for a date that no calendar has. */
+function readUtc(text: string): EpochMillis | null {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(text)) return null;
+  const time = Date.parse(`${text}Z`);
+  const isReal = time >= EARLIEST && time < END && new Date(time).toISOString().startsWith(text);
+  return isReal ? time : null;
+}

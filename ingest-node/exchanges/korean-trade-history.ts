@@ -1,0 +1,38 @@
+/**
+ * Past trades of Upbit and Bithumb, newest first; `timestamp` is here the execution's time.
+ * https://docs.upbit.com/kr/reference/list-pair-trades
+ * https://apidocs.bithumb.com/reference (trades/ticks)
+ *
+ * Upbit's ids are those of its frames. Bithumb's are not: the millisecond and four zeros, shared by all trades of it.
+ */
+import type { TradeHistory } from './exchange-adapter.ts';
+import { readTradePage } from './trade-page.ts';
+
+const PAGE_SIZE = 500;
+
+const shared: Pick<TradeHistory, 'pageSize' | 'path' | 'parse'> = {
+  pageSize: PAGE_SIZE,
+  path: ({ nativeCode }, from) => {
+    const seek = from === null ? '' : `&cursor=${from}`;
+    return `/v1/trades/ticks?market=${encodeURIComponent(nativeCode)}&count=${PAGE_SIZE}${seek}`;
+  },
+  parse: (body, instrument, receivedTime) =>
+    readTradePage(body, null, instrument, receivedTime, (fields, row) => {
+      const side = row['ask_bid'];
+      return {
+        exchangeTime: fields.optionalTime('timestamp', 'ms'),
+        id: fields.id('sequential_id'),
+        price: fields.positive('trade_price'),
+        size: fields.positive('trade_volume'),
+        takerSide: side === 'BID' ? 'buy' : side === 'ASK' ? 'sell' : 'unknown',
+      };
+    }),
+};
+
+export const upbitTradeHistory: TradeHistory = { ...shared, ids: 'unordered', limit: { group: 'trade', weight: 1 } };
+
+export const bithumbTradeHistory: TradeHistory = {
+  ...shared,
+  ids: 'separate',
+  limit: { group: 'trades', weight: 1 },
+};

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ManualClock, settle } from '../../shared/base/testing/manual-clock.ts';
+import { RestBudget } from './rest-budget.ts';
+
+const LIMITS = { weight: { weight: 6000, windowMs: 60_000 }, trade: { weight: 10, windowMs: 1000 } };
+const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+
+describe('the REST budget', () => {
+  it(`never spends more than half of a limit in any window of it (seed ${seed})`, async () => {
+    const calls = fc.array(
+      fc.record({
+        group: fc.constantFrom('weight', 'trade'),
+        size: fc.nat({ max: 250 }),
+        pauseMs: fc.nat({ max: 3000 }),
+      }),
+      { minLength: 20, maxLength: 60 },
+    );
+    await fc.assert(
+      fc.asyncProperty(calls, async drawn => {
+        const clock = new ManualClock();
+        const budget = new RestBudget({ limits: LIMITS, clock });
+        const spent: { group: string; weight: number; at: number }[] = [];
+        const never = new AbortController().signal;
+        for (const { group, size, pauseMs } of drawn) {
+          const weight = group === 'trade' ? 1 : size;
+          void budget.acquire(group, weight, never).then(() => spent.push({ group, weight, at: clock.monotonic() }));
+          await clock.advanceAndSettle(pauseMs);
+        }
+        await clock.advanceAndSettle(600_000);
+        expect(spent.length).toBe(drawn.length);
+        for (const { group, at } of spent) {
+          const { weight, windowMs } = LIMITS[group as keyof typeof LIMITS];
+          const inWindow = spent.filter(one => one.group === group && one.at > at - windowMs && one.at <= at);
+          expect(inWindow.reduce((sum, one) => sum + one.weight, 0)).toBeLessThanOrEqual(weight / 2);
+        }
+      }),
+      { seed, numRuns: 60 },
+    );
+  });
+
+  it('serves who came first, and lets the next one go when he leaves', async () => {
+    const clock = new ManualClock();
+    const budget = new RestBudget({ limits: LIMITS, clock });
+    const order: string[] = [];
+    const leaver = new AbortController();
+    const stay = new AbortController().signal;
+    await budget.acquire('weight', 700, stay);
+    const left = budget.acquire('weight', 700, leaver.signal).catch(reason => order.push(String(reason)));
+    void budget.acquire('weight', 40, stay).then(() => order.push('small'));
+    await settle();
+    expect([budget.waiting('weight'), order]).toEqual([2, []]);
+    leaver.abort('left');
+    await left;
+    await settle();
+    expect(order).toEqual(['left', 'small']);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('refuses what is declared nowhere or fits into no burst', async () => {
+    const budget = new RestBudget({ limits: LIMITS, clock: new ManualClock() });
+    const { signal } = new AbortController();
+    await expect(budget.acquire('candles', 1, signal)).rejects.toThrow(
+      'no REST limit is declared for the group candles',
+    );
+    await expect(budget.acquire('weight', 5000, signal)).rejects.toThrow('exceeds the burst');
+    await expect(budget.acquire('weight', 1, AbortSignal.abort('over'))).rejects.toBe('over');
+  });
+});
