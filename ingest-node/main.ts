@@ -11,17 +11,17 @@ if (!result.ok) {
 }
 const { config } = result;
 try {
-  const node = await startIngestNode({ config, logger: createLogger(config.logLevel, { node: config.nodeId }) });
+  const starting = startIngestNode({ config, logger: createLogger(config.logLevel, { node: config.nodeId }) });
   let isEnding = false;
-  // A signal may come twice: from the terminal, and from npm that passes it on.
-  const end = async () => {
+  // A signal may come in the middle of the start, and twice: from the terminal, and from npm that passes it on.
+  const end = () => {
     if (isEnding) return;
     isEnding = true;
-    await node.stop();
-    process.exit(0);
+    starting.then(node => node.stop()).finally(() => process.exit(0));
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
+  await starting;
 } catch (error) {
   console.error(`The node cannot start: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);

@@ -207,16 +207,18 @@ async function main(): Promise<void> {
     if (!/^\d{1,5}$/.test(EDGE_PORT) || Number(EDGE_PORT) > 65_535) {
       throw new SettingsError([`EDGE_PORT: "${EDGE_PORT}" is not a port number`]);
     }
-    const edge = await startEdge({
+    const starting = startEdge({
       port: Number(EDGE_PORT),
       host: EDGE_HOST,
       ingestUrls: INGEST_URLS.split(','),
       vars: edgeVariablesOf(process.env),
     });
-    // A signal may come twice, from the terminal and from npm: `stop` is one and the same promise each time.
-    const stop = () => void edge.stop().then(() => process.exit(0));
+    // From the first moment on: an interrupt in the middle of the start must take workerd along too. A signal may come
+    // twice, from the terminal and from npm: `stop` is one and the same promise each time.
+    const stop = () => void starting.then(edge => edge.stop()).finally(() => process.exit(0));
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
+    await starting;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(error instanceof SettingsError ? 2 : 1);
