@@ -80,6 +80,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
       ...['kafka', 'redis', 'mysql', 'zookeeper'].map(name => disabledComponent(name, startedAt)),
     ],
     feeds: () => leader.feeds(),
+    conversion: () => ({ tradeBackfill: leader.tradeBackfillCounts(), deltaBooks: leader.deltaBookCounts() }),
   };
   const app = createHttpApp({
     server: config.nodeId,

@@ -3,9 +3,10 @@ import type { ExchangeName } from '../shared/model/exchange.ts';
 import type { Instrument } from '../shared/model/instrument.ts';
 import type { Candle, Trade } from '../shared/model/market-event.ts';
 import type { EpochMillis } from '../shared/model/time.ts';
+import type { TradeBackfillHealth } from '../shared/wire/service-info.ts';
 import { ConverterService } from './conversion/converter-service.ts';
 import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from './conversion/delta-books.ts';
-import { TradeBackfill, type TradeBackfillCounts } from './conversion/trade-backfill.ts';
+import { TradeBackfill } from './conversion/trade-backfill.ts';
 import type { Distributor } from './distribution/distributor.ts';
 import type { ExchangeAdapter, InstrumentIndex } from './exchanges/exchange-adapter.ts';
 import { fetchBookSnapshot } from './feeds/book-snapshot.ts';
@@ -131,7 +132,7 @@ export class Leader {
   }
 
   /** What became of the trades that feeds missed, by exchange. */
-  tradeBackfillCounts(): TradeBackfillCounts[] {
+  tradeBackfillCounts(): TradeBackfillHealth[] {
     return [...this.#backfills.values()].map(backfill => backfill.counts());
   }
 
@@ -152,7 +153,7 @@ export class Leader {
       history: tradeHistory,
       clock,
       random: Math.random,
-      acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal),
+      acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal),
       publish: events => {
         const admitted = this.converter.admit(events, clock.now());

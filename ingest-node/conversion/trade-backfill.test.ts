@@ -4,7 +4,8 @@ import type { Trade, TradeGap } from '../../shared/model/market-event.ts';
 import { testInstrument } from '../../shared/model/testing/instruments.ts';
 import { trade } from '../../shared/model/testing/market-events.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
-import { type HistoryAnswer, TradeBackfill } from './trade-backfill.ts';
+import { TradeBackfill } from './trade-backfill.ts';
+import type { HistoryAnswer } from './trade-fetcher.ts';
 
 const FEED = 'feed-0';
 
@@ -130,6 +131,20 @@ describe('with contiguous ids', () => {
     expect([world.paths, world.told]).toEqual([['newest', 'BTC/KRW 2'], ['2']]);
   });
 
+  it('asks for the newest at once where nothing is known, so that a market loses nothing before its first trade', async () => {
+    const world = new World('contiguous');
+    world.market.push(trade('BTC/KRW', { id: '7', exchangeTime: 0 }));
+    world.feed('live');
+    expect(world.backfill.counts().unanchored).toBe(1);
+    await world.pass(1);
+    expect(world.backfill.counts().unanchored).toBe(0);
+    world.trade(8, 'misses');
+    world.feed('down');
+    world.feed('live');
+    await world.pass(10_000);
+    expect(world.told).toEqual(['8']);
+  });
+
   it('declares a provable gap for what REST does not hold, after having looked again', async () => {
     const world = new World('contiguous');
     for (const id of [1, 4]) world.trade(id);
@@ -200,6 +215,39 @@ describe('with ids that prove nothing', () => {
     world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
     await world.pass(5_000);
     expect(world.told).toEqual(['2']);
+  });
+
+  it('notices a second pause that begins with the frame that ended the first', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    const beat = () => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    beat();
+    await world.pass(1_100);
+    beat();
+    await world.pass(5_000);
+    world.trade(2, 'misses');
+    await world.pass(1_100);
+    beat();
+    await world.pass(5_000);
+    expect(world.told).toEqual(['2']);
+  });
+
+  it.each([
+    ['that had never been traded', []],
+    ['that was quiet', [1]],
+  ])('measures the first loss of a market %s by what REST said of it', async (_name, past) => {
+    const world = new World('unordered');
+    for (const id of past) world.trade(id, 'misses');
+    world.feed('live');
+    expect(world.backfill.counts().unanchored).toBe(1);
+    await world.pass(5_000);
+    expect([world.paths, world.told]).toEqual([['BTC/KRW newest'], []]);
+    expect(world.backfill.counts()).toMatchObject({ unanchored: 0, suspected: 0, waiting: 0 });
+    world.feed('down');
+    for (const id of [2, 3]) world.trade(id, 'misses');
+    world.feed('live');
+    await world.pass(5_000);
+    expect(world.told).toEqual(['2', '3']);
   });
 
   it('compares the first snapshot with what another node published', async () => {

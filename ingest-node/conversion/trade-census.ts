@@ -5,6 +5,7 @@
  */
 import { type Backoff, fullJitterMs } from '../../shared/base/backoff.ts';
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
 
 export type TradeCensusOptions = {
@@ -17,13 +18,18 @@ export type TradeCensusOptions = {
     path: string,
     signal: AbortSignal,
   ) => Promise<{ readonly ok: true; readonly body: Uint8Array } | { readonly ok: false; readonly pauseMs: number }>;
-  /** The newest trade's id by native code; the symbols are those that were asked for until the request. */
-  readonly onNewest: (newest: ReadonlyMap<string, string>, symbols: ReadonlySet<string>) => void;
+  /**
+   * The newest trade's id by native code, as it stood not before `time`; the symbols are those that were asked for until
+   * the request.
+   */
+  readonly onNewest: (newest: ReadonlyMap<string, string>, symbols: ReadonlySet<string>, time: EpochMillis) => void;
 };
 
 const RETRY_BACKOFF: Backoff = { baseMs: 1_000, capMs: 30_000 };
 /** Then the next trades will have to show it. */
 const MOST_FAILURES = 20;
+/** So old an answer may be, and so far the exchange's clock may be off. */
+const ANSWER_AGE_MS = 10_000;
 
 export class TradeCensus {
   readonly #options: TradeCensusOptions;
@@ -57,10 +63,11 @@ export class TradeCensus {
     }
     const symbols = this.#symbols;
     this.#symbols = new Set();
+    const time = clock.now() - ANSWER_AGE_MS;
     const answer = await get(newest.path, signal);
     if (signal.aborted) return;
     const ids = answer.ok ? newest.parse(answer.body) : null;
-    if (ids !== null) onNewest(ids, symbols);
+    if (ids !== null) onNewest(ids, symbols, time);
     else for (const symbol of symbols) this.#symbols.add(symbol);
     if (this.#symbols.size === 0 || failures >= MOST_FAILURES) {
       this.#isRunning = false;

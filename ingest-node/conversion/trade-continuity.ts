@@ -7,12 +7,16 @@
  * nothing happened meanwhile. All others are suspects until a page of past trades overlaps what is known.
  */
 import type { Trade } from '../../shared/model/market-event.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
 
 /** Trades that may be missing: those after `before` and before `after`. */
 export type Miss = {
   readonly symbol: string;
-  /** Known from before, in the order of arrival; never empty, but with contiguous ids where only the number is known. */
+  /**
+   * Known from before, in the order of arrival. Empty with contiguous ids where only the number is known, and otherwise
+   * where it is known that nothing had ever been traded.
+   */
   readonly before: readonly Trade[];
   /**
    * Known from after, by id, in the order of arrival. With contiguous ids the one behind the jump, if it is known, and
@@ -22,6 +26,8 @@ export type Miss = {
   /** With contiguous ids: the first one that is missing, and the first one that is not missing any more. */
   readonly from: bigint;
   readonly until: bigint;
+  /** With contiguous ids: none of the missing ones is older, epoch milliseconds; `null` where that is not known. */
+  readonly since: EpochMillis | null;
 };
 
 /** Known trades that are kept per instrument: enough to find an overlap even if many of them share a millisecond. */
@@ -36,8 +42,11 @@ type Suspicion = OpenMiss & { isInterrupted: boolean; isQuiet: boolean };
 type Memory = {
   /** Newest last; with contiguous ids no more than that one. */
   recent: Trade[];
-  /** With contiguous ids: the highest; -1 before the first. */
+  /** With contiguous ids: the highest, -1 before the first; and a time that the one after it is not older than. */
   highest: bigint;
+  highestTime: EpochMillis | null;
+  /** Without: nothing had been traded when REST was asked. */
+  wasUntraded: boolean;
   /** How many trades were seen: who trades most is fetched first. */
   seen: number;
   jumps: OpenMiss[];
@@ -84,15 +93,32 @@ export class TradeContinuity {
   }
 
   /**
-   * With contiguous ids: REST names the newest trade of an instrument that a feed carries. Answers with the miss that this
-   * proves; where nothing was known so far, the next jump counts from here.
+   * With contiguous ids: REST names the newest trade of an instrument that a feed carries, as it stood not before `time`.
+   * Answers with the miss that this proves; where nothing was known so far, the next jump counts from here.
    */
-  newestIs(symbol: string, id: string): Miss | null {
+  newestIs(symbol: string, id: string, time: EpochMillis): Miss | null {
     const memory = this.#memoryOf(symbol);
     const { highest } = memory;
     if (BigInt(id) <= highest) return null;
+    const jump = highest < 0n ? null : openJump(memory, symbol, BigInt(id) + 1n, null);
     memory.highest = BigInt(id);
-    return highest < 0n ? null : openJump(memory, symbol, highest + 1n, memory.highest + 1n, null);
+    memory.highestTime = time;
+    return jump;
+  }
+
+  /** Whether a trade of this instrument, or that there was none, is known: without it no loss can be seen. */
+  isAnchored(symbol: string): boolean {
+    const memory = this.#memories.get(symbol);
+    if (memory === undefined) return false;
+    return memory.highest >= 0n || memory.recent.length > 0 || memory.wasUntraded;
+  }
+
+  /** Without contiguous ids: what REST says of an instrument of which no feed has brought a trade so far, newest first. */
+  anchor(symbol: string, page: readonly Trade[]): void {
+    const memory = this.#memoryOf(symbol);
+    if (memory.recent.length > 0) return;
+    memory.recent = page.slice(0, KEPT).reverse();
+    memory.wasUntraded = page.length === 0;
   }
 
   /** What jumps of ids have proven and nobody has closed: a leader that stopped left them to the next one. */
@@ -105,7 +131,7 @@ export class TradeContinuity {
     if (this.#ids === 'contiguous') return;
     for (const symbol of symbols) {
       const memory = this.#memories.get(symbol);
-      if (memory === undefined || memory.recent.length === 0) continue;
+      if (memory === undefined || !this.isAnchored(symbol)) continue;
       if (memory.suspicion === null) {
         const before = [...memory.recent];
         memory.suspicion = {
@@ -114,6 +140,7 @@ export class TradeContinuity {
           after: new Map(),
           from: 0n,
           until: 0n,
+          since: null,
           isInterrupted: true,
           isQuiet: false,
         };
@@ -146,6 +173,11 @@ export class TradeContinuity {
     if (memory.suspicion === miss && !memory.suspicion.isInterrupted) memory.suspicion = null;
   }
 
+  /** What is known of these does not count any more: their next trade continues nothing. */
+  forget(symbols: Iterable<string>): void {
+    for (const symbol of symbols) this.#memories.delete(symbol);
+  }
+
   /** How many trades of this instrument were seen. */
   activityOf(symbol: string): number {
     return this.#memories.get(symbol)?.seen ?? 0;
@@ -154,7 +186,15 @@ export class TradeContinuity {
   #memoryOf(symbol: string): Memory {
     let memory = this.#memories.get(symbol);
     if (memory === undefined) {
-      memory = { recent: [], highest: -1n, seen: 0, jumps: [], suspicion: null };
+      memory = {
+        recent: [],
+        highest: -1n,
+        highestTime: null,
+        wasUntraded: false,
+        seen: 0,
+        jumps: [],
+        suspicion: null,
+      };
       this.#memories.set(symbol, memory);
     }
     return memory;
@@ -170,16 +210,19 @@ function observeNumber(memory: Memory, trade: Trade): Miss | null {
     return null;
   }
   const isJump = highest >= 0n && number > highest + 1n;
-  const jump = isJump ? openJump(memory, trade.symbol, highest + 1n, number, trade) : null;
+  const jump = isJump ? openJump(memory, trade.symbol, number, trade) : null;
   memory.highest = number;
+  memory.highestTime = trade.exchangeTime;
   memory.recent = [trade];
   return jump;
 }
 
-function openJump(memory: Memory, symbol: string, from: bigint, until: bigint, behind: Trade | null): Miss {
-  const before = memory.recent.filter(({ id }) => BigInt(id) === from - 1n);
+/** What lies between the highest number and `until` is missing. */
+function openJump(memory: Memory, symbol: string, until: bigint, behind: Trade | null): Miss {
+  const { highest, highestTime: since, recent } = memory;
+  const before = recent.filter(({ id }) => BigInt(id) === highest);
   const after = new Map(behind === null ? [] : [[behind.id, behind]]);
-  const jump: OpenMiss = { symbol, before, after, from, until };
+  const jump: OpenMiss = { symbol, before, after, from: highest + 1n, until, since };
   memory.jumps.push(jump);
   return jump;
 }

@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Trade } from '../../shared/model/market-event.ts';
 import { trade } from '../../shared/model/testing/market-events.ts';
+import { binanceTradeHistory } from '../exchanges/binance-trade-history.ts';
+import { BackwardReading } from './backward-reading.ts';
 import { TradeContinuity } from './trade-continuity.ts';
-import { readingOf } from './trade-reading.ts';
+import { UpwardReading } from './upward-reading.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 console.log(`missed trades are drawn with FUZZ_SEED=${seed}`);
@@ -53,10 +55,10 @@ function readAll(
   tell('after');
   const [miss] = continuity.settle(['BTC/KRW']);
   if (miss === undefined) throw new Error('nothing is suspected');
-  const reading = readingOf(miss, { ids, pageSize });
+  const reading = new BackwardReading(miss, { ids, pageSize });
   const rows = all.map(one => ({ ...one, id: restId(one), backfilled: true as const })).reverse();
   for (let turn = 0; turn < 300; turn += 1) {
-    const { from } = reading;
+    const { from } = reading.wanted;
     const older = from === null ? rows : rows.filter(({ id }) => BigInt(id) < BigInt(from));
     const finding = reading.take(older.slice(0, pageSize));
     if (finding.next === 'more') continue;
@@ -99,7 +101,7 @@ describe('trades that were missed', () => {
     continuity.observe(three);
     const [miss] = continuity.settle(['BTC/KRW']);
     if (miss === undefined) throw new Error('nothing is suspected');
-    const reading = readingOf(miss, { ids: 'separate', pageSize: 500 });
+    const reading = new BackwardReading(miss, { ids: 'separate', pageSize: 500 });
     // What the socket told as one trade of size 2 is two of size 1 here.
     expect(reading.take([three, at(10, '1'), at(10, '1'), one]).next).toBe('wait');
     expect(reading.judge()).toEqual({ missed: [], next: 'absent' });
@@ -115,7 +117,7 @@ describe('contiguous ids', () => {
     const miss = continuity.observe(numbered(10));
     expect([miss?.from, miss?.until]).toEqual([8n, 10n]);
     if (miss === null) throw new Error('no jump');
-    const reading = readingOf(miss, { ids: 'contiguous', pageSize: 1000 });
+    const reading = new UpwardReading(miss, { pageSize: 1000 });
     continuity.observe(numbered(9));
     expect(reading.isHealed).toBe(false);
     continuity.observe(numbered(8));
@@ -127,8 +129,8 @@ describe('contiguous ids', () => {
     continuity.observe(numbered(5));
     const miss = continuity.observe(numbered(12));
     if (miss === null) throw new Error('no jump');
-    const reading = readingOf(miss, { ids: 'contiguous', pageSize: 3 });
-    expect(reading.from).toBe('6');
+    const reading = new UpwardReading(miss, { pageSize: 3 });
+    expect(reading.wanted).toEqual({ kind: 'trades', from: '6' });
     expect(reading.take([6, 7, 10].map(numbered))).toMatchObject({
       next: 'more',
       missed: [6, 7, 10].map(id => ({ id: `${id}` })),
@@ -136,17 +138,64 @@ describe('contiguous ids', () => {
     expect(reading.take([11, 12].map(numbered)).next).toBe('absent');
     expect(reading.remains()).toMatchObject({ afterId: '7', untilId: '10' });
     reading.rewind();
-    expect(reading.from).toBe('8');
+    expect(reading.wanted).toEqual({ kind: 'trades', from: '8' });
     expect(reading.take([8, 9, 10].map(numbered))).toMatchObject({ next: 'more' });
     expect(reading.take([11, 12].map(numbered)).next).toBe('done');
   });
 
   it('count from what REST names where no trade came yet', () => {
     const continuity = new TradeContinuity('contiguous');
-    expect(continuity.newestIs('BTC/USDT', '100')).toBeNull();
+    expect(continuity.newestIs('BTC/USDT', '100', START)).toBeNull();
     expect(continuity.observe(numbered(101))).toBeNull();
     expect(continuity.observe(numbered(104))).toMatchObject({ from: 102n, until: 104n });
-    expect(continuity.newestIs('BTC/USDT', '106')).toMatchObject({ from: 105n, until: 107n });
-    expect(continuity.newestIs('BTC/USDT', '106')).toBeNull();
+    expect(continuity.newestIs('BTC/USDT', '106', START)).toMatchObject({ from: 105n, until: 107n });
+    expect(continuity.newestIs('BTC/USDT', '106', START)).toBeNull();
+  });
+
+  describe('read from runs, where trades of one order may stand together', () => {
+    const PAGE = { pageSize: 1000, runs: binanceTradeHistory.runs! };
+    const missed = (from: number, until: number) => {
+      const continuity = new TradeContinuity('contiguous');
+      continuity.observe({ ...numbered(from - 1), exchangeTime: START });
+      const miss = continuity.observe(numbered(until));
+      if (miss === null) throw new Error('no jump');
+      return { continuity, reading: new UpwardReading(miss, PAGE) };
+    };
+    const alone = (id: number) => ({ first: BigInt(id), last: BigInt(id), trade: numbered(id) });
+    const together = (first: number, last: number) => ({ first: BigInt(first), last: BigInt(last), trade: null });
+
+    it('are whole when each stands alone', () => {
+      const { reading } = missed(6, 9);
+      expect(reading.wanted).toEqual({ kind: 'runs', since: START });
+      const finding = reading.takeRuns([together(4, 5), alone(6), alone(7), alone(8), together(9, 11)]);
+      expect(finding).toMatchObject({ next: 'done', missed: [6, 7, 8].map(id => ({ id: `${id}` })) });
+    });
+
+    it.each([
+      ['stand together', [alone(5), alone(6), together(7, 8), alone(9)]],
+      ['are older than the page', [alone(7), alone(8), alone(9)]],
+      ['are newer than the page', [alone(5), alone(6), alone(7)]],
+      ['are not in the page', []],
+    ])('are asked for one by one when some %s', (_name, runs) => {
+      const { reading } = missed(6, 9);
+      expect(reading.takeRuns(runs)).toEqual({ missed: [], next: 'more' });
+      expect(reading.wanted).toEqual({ kind: 'trades', from: '6' });
+    });
+
+    it('need no second page for those of a run that came late by themselves', () => {
+      const { continuity, reading } = missed(6, 9);
+      for (const id of [7, 8]) continuity.observe(numbered(id));
+      const finding = reading.takeRuns([alone(6), together(7, 8)]);
+      expect(finding).toMatchObject({ next: 'done', missed: [{ id: '6' }] });
+    });
+
+    it('are not looked for there when they are many, or when nothing tells since when', () => {
+      expect(missed(6, 60).reading.wanted).toEqual({ kind: 'trades', from: '6' });
+      const continuity = new TradeContinuity('contiguous');
+      continuity.observe({ ...numbered(5), exchangeTime: null });
+      const miss = continuity.observe(numbered(8));
+      if (miss === null) throw new Error('no jump');
+      expect(new UpwardReading(miss, PAGE).wanted).toEqual({ kind: 'trades', from: '6' });
+    });
   });
 });

@@ -31,6 +31,10 @@ const DISORDER_MS = 1_000;
 
 /** For ids that REST shares with the frames. */
 export function findMissedById({ before, after }: Miss, { rows, isEnd }: Reading): Verdict {
+  if (before.length === 0) {
+    if (!isEnd) return { kind: 'older' };
+    return { kind: 'found', missed: rows.filter(({ id }) => !after.has(id)).reverse() };
+  }
   const known = new Set(before.map(({ id }) => id));
   const newest = timesOf(before).reduce((a, b) => Math.max(a, b));
   const oldest = timesOf(before).reduce((a, b) => Math.min(a, b));
@@ -75,7 +79,8 @@ export function findMissedByContent({ before, after }: Miss, { rows, isEnd, pass
     const time = trade.exchangeTime ?? 0;
     return time > from && time < until && (unmatched.get(contentOf(trade)) ?? 0) > 0;
   };
-  const overlap = owners.indexOf('before');
+  // Where nothing was traded before, the overlap is the end.
+  const overlap = before.length === 0 ? rows.length : owners.indexOf('before');
   const contradicts =
     before.some(trade => isStranger(trade, earlyOnes)) ||
     [...after.values()].some(trade => isStranger(trade, lateOnes));

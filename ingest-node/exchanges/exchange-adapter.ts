@@ -127,6 +127,14 @@ export type TradeHistory = {
    * is refused with a reason, since a trade that was passed over would be lost in silence.
    */
   parse(body: Uint8Array, instrument: Instrument, receivedTime: EpochMillis): TradePage;
+  /** With `contiguous` ids: a cheaper page in which trades may stand together. */
+  readonly runs?: {
+    readonly weight: number;
+    /** GET path of the page whose first run is the first one not older than `since`, epoch milliseconds. */
+    path(instrument: Instrument, since: EpochMillis): string;
+    /** Oldest first. Total, like {@link TradeHistory.parse}. */
+    parse(body: Uint8Array, instrument: Instrument, receivedTime: EpochMillis): TradeRunPage;
+  };
   /** With `contiguous` ids: one request that names the newest trade of every instrument. */
   readonly newest?: {
     readonly path: string;
@@ -138,6 +146,13 @@ export type TradeHistory = {
 
 export type TradePage =
   | { readonly ok: true; readonly trades: readonly Trade[] }
+  | { readonly ok: false; readonly reason: string };
+
+/** Trades `first` to `last` of one taker order at one price; only one that stands alone is known to the digit. */
+export type TradeRun = { readonly first: bigint; readonly last: bigint; readonly trade: Trade | null };
+
+export type TradeRunPage =
+  | { readonly ok: true; readonly runs: readonly TradeRun[] }
   | { readonly ok: false; readonly reason: string };
 
 export type Conversion =

@@ -93,6 +93,34 @@ describe.each(EXCHANGES)('past trades of %s', exchange => {
   });
 });
 
+it('runs of Binance trades are read to the last digit where one stands alone, and refused where a row is not understood', () => {
+  const { runs } = EXCHANGE_ADAPTERS.binance.tradeHistory;
+  if (runs === undefined) throw new Error('no runs');
+  const row = (ids: string) =>
+    `{"a":26129,"p":"0.01633102","q":"4.70443515",${ids},"T":1785395041124,"m":true,"M":true}`;
+  const parse = (text: string) => runs.parse(Buffer.from(text), instrumentOf('binance'), NOW);
+  const page = parse(`[${row('"f":27781,"l":27781')},${row('"f":27782,"l":27785')}]`);
+  if (!page.ok) throw new Error(page.reason);
+  expect(page.runs.map(({ first, last }) => [first, last])).toEqual([
+    [27781n, 27781n],
+    [27782n, 27785n],
+  ]);
+  const [alone, together] = page.runs.map(({ trade }) => trade);
+  const said = { id: '27781', price: '0.01633102', size: '4.70443515', takerSide: 'sell', exchangeTime: 1785395041124 };
+  expect([alone, together]).toEqual([expect.objectContaining({ ...said, backfilled: true }), null]);
+  for (const text of [
+    '{}',
+    '[1]',
+    '<html>',
+    `[${row('"f":5,"l":4')}]`,
+    `[${row('"f":"x","l":4')}]`,
+    `[${row('"l":4')}]`,
+  ]) {
+    expect(parse(text), text).toMatchObject({ ok: false });
+  }
+  expect(runs.path(instrumentOf('binance'), 1785395041124.5)).toContain('&startTime=1785395041124');
+});
+
 it('the newest trades of all Binance symbols come from one list', () => {
   const newest = EXCHANGE_ADAPTERS.binance.tradeHistory.newest;
   const rows = '[{"symbol":"BTCUSDT","lastId":5000000000},{"symbol":"NEWUSDT","lastId":-1},{"lastId":3},7]';

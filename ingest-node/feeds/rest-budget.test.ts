@@ -57,6 +57,20 @@ describe('the REST budget', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('lets all others pass who is patient', async () => {
+    const clock = new ManualClock();
+    const budget = new RestBudget({ limits: LIMITS, clock });
+    const order: string[] = [];
+    const { signal } = new AbortController();
+    await budget.acquire('weight', 700, signal);
+    const ask = (name: string, isPatient: boolean) =>
+      budget.acquire('weight', 100, signal, isPatient).then(() => order.push(name));
+    const all = [ask('patient', true), ask('patient too', true), ask('first', false), ask('second', false)];
+    await clock.advanceAndSettle(60_000);
+    await Promise.all(all);
+    expect(order).toEqual(['first', 'second', 'patient', 'patient too']);
+  });
+
   it('refuses what is declared nowhere or fits into no burst', async () => {
     const budget = new RestBudget({ limits: LIMITS, clock: new ManualClock() });
     const { signal } = new AbortController();

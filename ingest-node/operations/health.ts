@@ -35,9 +35,11 @@ export type HealthSource = {
   readonly leader: () => string | null;
   readonly components: () => readonly ComponentHealth[];
   readonly feeds: () => readonly FeedHealth[];
+  /** How the conversion of exchange frames fares. */
+  readonly conversion: () => Required<Pick<InfraHealth, 'tradeBackfill' | 'deltaBooks'>>;
 };
 
-export function infraHealth({ server, log, mode, leader, components, feeds }: HealthSource): InfraHealth {
+export function infraHealth({ server, log, mode, leader, components, feeds, conversion }: HealthSource): InfraHealth {
   const { epoch, offset } = log.position;
   const leaderId = leader();
   return {
@@ -49,6 +51,7 @@ export function infraHealth({ server, log, mode, leader, components, feeds }: He
     mode,
     components: components(),
     feeds: feeds(),
+    ...(leaderId === server ? conversion() : {}),
   };
 }
 

@@ -77,6 +77,34 @@ export type FeedHealth = {
   readonly instruments: number | null;
 };
 
+/** How the trades of one exchange were kept whole since the start; all only grow, but for the gauges `waiting` and `unanchored`. */
+export type TradeBackfillHealth = {
+  readonly exchange: string;
+  /** Interruptions of one instrument that had to be looked into, or jumps of its ids. */
+  readonly suspected: number;
+  /** Pages of past trades asked for; and of those, how many brought none. */
+  readonly requests: number;
+  readonly failedRequests: number;
+  readonly backfilledTrades: number;
+  readonly declaredGaps: number;
+  readonly waiting: number;
+  /** Instruments that a feed carries and of which no trade is known yet: what one of them loses cannot be seen. */
+  readonly unanchored: number;
+};
+
+/** The books of one exchange that are built from their changes. */
+export type DeltaBookHealth = {
+  readonly exchange: string;
+  /** Books that are up to date. */
+  readonly live: number;
+  /** Books in line for a snapshot, and how long the first of them has been: what is shown of it is that old. */
+  readonly waiting: number;
+  readonly longestWaitMs: number;
+  /** Times that changes were missing, and that a book came out crossed; since the start. */
+  readonly gaps: number;
+  readonly crossed: number;
+};
+
 /** `GET /api/ws/infra-health`. */
 export type InfraHealth = {
   readonly server: string;
@@ -88,4 +116,7 @@ export type InfraHealth = {
   readonly mode: { readonly configured: Mode; readonly active: Mode };
   readonly components: readonly ComponentHealth[];
   readonly feeds: readonly FeedHealth[];
+  /** Only where exchange frames are converted: on the leader. */
+  readonly tradeBackfill?: readonly TradeBackfillHealth[];
+  readonly deltaBooks?: readonly DeltaBookHealth[];
 };

@@ -12,6 +12,7 @@ import type { MarketEvent, OrderBook, Ticker, Trade, TradeGap } from '../../../s
 import { LatestState } from '../../../shared/stream/latest-state.ts';
 import { ResilientSource } from '../../../shared/stream/resilient-source.ts';
 import { WebSocketSource } from '../../../shared/stream/websocket-source.ts';
+import type { InfraHealth } from '../../../shared/wire/service-info.ts';
 import { Prng } from '../../exchange-simulator/market/prng.ts';
 import type { TruthBook, TruthTicker, TruthTrade } from '../../exchange-simulator/truth-log.ts';
 
@@ -96,9 +97,16 @@ async function run(options: FullSizeOptions, stops: (() => Promise<unknown> | un
   await expect.poll(() => allLive(nodeUrl), { timeout: 120_000, interval: 500 }).toBe(true);
   const lastIndex = (await rows<TruthTrade>(`${simulatorUrl}/control/truth/trades?limit=1&afterIndex=-1`)).length;
   expect(lastIndex).toBeGreaterThan(0);
-  const missing = () => client.missing(simulatorUrl, began);
+  const calmSince = performance.now();
+  const missing = async () => {
+    const names = await client.missing(simulatorUrl, began);
+    const backfill = (await healthOf(nodeUrl)).tradeBackfill ?? [];
+    const told = backfill.map(({ exchange, ...counts }) => `${exchange} ${JSON.stringify(counts)}`);
+    console.log(`${((performance.now() - calmSince) / 1000).toFixed(0)} s after the faults: ${told.join(' ')}`);
+    return names;
+  };
   // Half of Upbit's ten requests a second for its 855 markets: reading all of them back takes 171 s at best.
-  await expect.poll(missing, { timeout: READING_BACK_MS, interval: 5_000 }).toEqual([]);
+  await expect.poll(missing, { timeout: READING_BACK_MS, interval: 15_000 }).toEqual([]);
   await expect.poll(() => client.disagreements(simulatorUrl), { timeout: 60_000, interval: 50 }).toEqual([]);
   expect(client.twice).toEqual([]);
   expect(client.lost).toBe(0);
@@ -249,8 +257,12 @@ function covers(gap: TradeGap, { exchange, symbol, exchangeTime }: TruthTrade): 
   );
 }
 
+async function healthOf(nodeUrl: string): Promise<InfraHealth> {
+  return (await (await fetch(`${nodeUrl}/api/ws/infra-health`)).json()) as InfraHealth;
+}
+
 async function allLive(nodeUrl: string): Promise<boolean> {
-  const health = (await (await fetch(`${nodeUrl}/api/ws/infra-health`)).json()) as { feeds: { state: string }[] };
+  const health = await healthOf(nodeUrl);
   return health.feeds.length >= STRUCK.length && health.feeds.every(({ state }) => state === 'live');
 }
 
