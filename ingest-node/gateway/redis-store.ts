@@ -1,0 +1,169 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import {
+  type Command,
+  type GatewayStore,
+  StoreUnreachable,
+  type Subscriber,
+  type SubscriptionKind,
+} from './gateway-store.ts';
+import { type Reply, ReplyError } from './reply.ts';
+
+export type RedisStoreOptions = {
+  /** `redis://` or `rediss://`, with user and password if it asks for them. */
+  readonly url: string;
+  /** What to say about the connection, for the log; each state once. */
+  readonly onConnection: (isReachable: boolean, reason: string | null) => void;
+};
+
+/** An outage is answered within a second, not waited out: nothing is queued, and nothing sent twice. */
+const CONNECTION = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  autoResubscribe: false,
+  commandTimeout: 1000,
+  connectTimeout: 2000,
+  retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2000),
+} as const satisfies RedisOptions;
+
+type Audience = { readonly opened: Promise<void>; readonly subscribers: Set<Subscriber> };
+
+/**
+ * A Redis over TCP: one connection for commands, one for all subscriptions, since a Redis connection that subscribes does
+ * nothing else. When the second breaks, messages were missed: every subscription is lost.
+ */
+export class RedisStore implements GatewayStore {
+  readonly #commands: Redis;
+  readonly #messages: Redis;
+  readonly #audiences = { channel: new Map<string, Audience>(), pattern: new Map<string, Audience>() };
+  readonly #onConnection: RedisStoreOptions['onConnection'];
+  #isReachable = false;
+  #lastReason: string | null = null;
+
+  constructor({ url, onConnection }: RedisStoreOptions) {
+    this.#onConnection = onConnection;
+    this.#commands = new Redis(url, CONNECTION);
+    this.#messages = new Redis(url, CONNECTION);
+    this.#commands.on('ready', () => this.#setReachable(true, null));
+    this.#commands.on('close', () => this.#setReachable(false, this.#lastReason));
+    this.#commands.on('error', (error: Error) => this.#fail(error));
+    this.#messages.on('error', (error: Error) => this.#fail(error));
+    this.#messages.on('close', () => this.#loseAll());
+    this.#messages.on('messageBuffer', (channel: Buffer, payload: Buffer) => {
+      this.#deliver('channel', channel, channel, payload);
+    });
+    this.#messages.on('pmessageBuffer', (pattern: Buffer | string, channel: Buffer, payload: Buffer) => {
+      this.#deliver('pattern', pattern, channel, payload);
+    });
+  }
+
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
+  async run(commands: readonly Command[]): Promise<readonly Reply[]> {
+    return Promise.all(commands.map(command => this.#send(command)));
+  }
+
+  async transact(commands: readonly Command[]): Promise<readonly Reply[] | ReplyError> {
+    // Written in one go on one connection: nothing else of ours comes in between.
+    const replies = await this.run([['MULTI'], ...commands, ['EXEC']]);
+    const outcome = replies.at(-1)!;
+    return outcome instanceof ReplyError ? outcome : (outcome as readonly Reply[]);
+  }
+
+  async subscribe(kind: SubscriptionKind, name: string, subscriber: Subscriber): Promise<() => void> {
+    const audiences = this.#audiences[kind];
+    const audience = audiences.get(name) ?? { opened: this.#open(kind, name), subscribers: new Set<Subscriber>() };
+    audiences.set(name, audience);
+    // Already one of its audience, so that nobody else's leaving closes it meanwhile; it hears nothing before it is told so.
+    let isOpen = false;
+    const member: Subscriber = {
+      onMessage: (channel, payload) => {
+        if (isOpen) subscriber.onMessage(channel, payload);
+      },
+      onLost: () => {
+        if (isOpen) subscriber.onLost();
+        isOpen = false;
+      },
+    };
+    audience.subscribers.add(member);
+    const leave = () => {
+      isOpen = false;
+      audience.subscribers.delete(member);
+      if (audience.subscribers.size > 0 || audiences.get(name) !== audience) return;
+      audiences.delete(name);
+      this.#messages.call(kind === 'channel' ? 'unsubscribe' : 'punsubscribe', name).catch(() => {});
+    };
+    try {
+      await audience.opened;
+    } catch (error) {
+      leave();
+      throw unreachable(error);
+    }
+    if (audiences.get(name) !== audience) throw new StoreUnreachable('the connection broke');
+    isOpen = true;
+    return leave;
+  }
+
+  async close(): Promise<void> {
+    this.#loseAll();
+    this.#commands.disconnect();
+    this.#messages.disconnect();
+  }
+
+  async #send([name, ...args]: Command): Promise<Reply> {
+    try {
+      // The client reshapes replies of commands it knows, and it knows them in lower case.
+      return toReply(await this.#commands.callBuffer((name ?? '').toUpperCase(), ...args));
+    } catch (error) {
+      if (isRedisError(error)) return new ReplyError(error.message);
+      throw unreachable(error);
+    }
+  }
+
+  async #open(kind: SubscriptionKind, name: string): Promise<void> {
+    if (kind === 'channel') await this.#messages.subscribe(name);
+    else await this.#messages.psubscribe(name);
+  }
+
+  #deliver(kind: SubscriptionKind, name: Buffer | string, channel: Buffer, payload: Buffer): void {
+    const audience = this.#audiences[kind].get(name.toString());
+    for (const subscriber of audience?.subscribers ?? []) subscriber.onMessage(channel, payload);
+  }
+
+  #loseAll(): void {
+    for (const audiences of [this.#audiences.channel, this.#audiences.pattern]) {
+      const lost = [...audiences.values()].flatMap(audience => [...audience.subscribers]);
+      audiences.clear();
+      for (const subscriber of lost) subscriber.onLost();
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#lastReason = error.message;
+    this.#setReachable(false, error.message);
+  }
+
+  #setReachable(isReachable: boolean, reason: string | null): void {
+    if (isReachable === this.#isReachable) return;
+    this.#isReachable = isReachable;
+    this.#onConnection(isReachable, reason);
+  }
+}
+
+function toReply(value: unknown): Reply {
+  if (value === null || typeof value === 'number' || typeof value === 'string' || Buffer.isBuffer(value)) return value;
+  if (Array.isArray(value)) return value.map(toReply);
+  if (value instanceof Error) return new ReplyError(value.message);
+  return String(value);
+}
+
+/** An error that Redis itself answered, as against one of the connection. */
+function isRedisError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+function unreachable(error: unknown): StoreUnreachable {
+  return new StoreUnreachable(error instanceof Error ? error.message : String(error), { cause: error });
+}
