@@ -198,6 +198,35 @@ describe('a market list that changes', () => {
     expect(told.filter(line => line.startsWith('upbit-0'))).toEqual(['upbit-0 connecting', 'upbit-0 live']);
   });
 
+  test('who is carried anew is told before it is asked for, and the new socket once it delivers all of it', async () => {
+    const renewals: string[] = [];
+    answers = ['KRW-BTC\nKRW-OLD', 'KRW-BTC\nKRW-NEW', 'KRW-BTC', 'KRW-BTC'];
+    const feeds = make({
+      onCarried: (key, added) => renewals.push(`${key} +${added.map(({ nativeCode }) => nativeCode).join()}`),
+      onRenewed: key =>
+        renewals.push(
+          `${key} =${feeds
+            .instrumentsOf(key)
+            .map(({ nativeCode }) => nativeCode)
+            .join()}`,
+        ),
+    });
+    await goLive(feeds);
+    expect(renewals).toEqual([]);
+    await keepAlive(REFRESH_MS);
+    expect(renewals).toEqual(['upbit-0 +KRW-NEW']);
+    network.last.open().frame('data');
+    expect(renewals.splice(0)).toEqual(['upbit-0 +KRW-NEW', 'upbit-0 =KRW-BTC,KRW-NEW']);
+    await advance(OVERLAP_MS);
+    // Who leaves is nobody's newcomer; the same list again renews nothing.
+    for (let round = 0; round < 2; round++) {
+      await keepAlive(REFRESH_MS, network.last);
+      if (!network.last.isOver) network.last.open().frame('data');
+      await advance(OVERLAP_MS);
+    }
+    expect(renewals).toEqual(['upbit-0 =KRW-BTC']);
+  });
+
   test('an instrument keeps the time it was first seen', async () => {
     const adapter = fakeAdapter();
     let time = 100;
@@ -275,9 +304,9 @@ describe('stopping', () => {
 });
 
 /** Lets time pass with data on every open socket. */
-async function keepAlive(ms: number): Promise<void> {
+async function keepAlive(ms: number, socket = network.sockets[0]): Promise<void> {
   for (let passed = 0; passed < ms; passed += 5_000) {
     await advance(Math.min(5_000, ms - passed));
-    network.sockets[0]?.frame('data');
+    socket?.frame('data');
   }
 }

@@ -45,6 +45,13 @@ export type ExchangeFeedsOptions = {
   ) => FrameMeaning;
   /** A feed, or the market list under the key `<exchange>-markets`, changed its state or its reason. */
   readonly onFeedState: (report: FeedReport) => void;
+  /**
+   * A feed will carry these as well. What some of them traded since a feed last carried them, such as a suspended market
+   * that resumed, has not been seen.
+   */
+  readonly onCarried?: (key: string, added: readonly Instrument[]) => void;
+  /** A feed delivers from a new socket, all that it carries now, without ever having ceased to be live. */
+  readonly onRenewed?: (key: string) => void;
   /** A market list came: all instruments the exchange has, halted and delisted ones too. */
   readonly onInstruments: (instruments: readonly Instrument[]) => void;
   /** Sees every frame, every REST body and what is sent while it is open; nobody by default. */
@@ -157,7 +164,7 @@ export class ExchangeFeeds {
     for (const { key, instruments } of this.#plan) {
       const feed = this.#feeds.get(key);
       if (feed === undefined) this.#begin(key, instruments);
-      else feed.setInstruments(instruments);
+      else this.#move(feed, instruments);
     }
     this.#tellMarkets();
   }
@@ -207,6 +214,13 @@ export class ExchangeFeeds {
     this.replan();
   }
 
+  #move(feed: Feed, instruments: readonly Instrument[]): void {
+    const before = new Set(feed.instruments.map(({ nativeCode }) => nativeCode));
+    const added = instruments.filter(({ nativeCode }) => !before.has(nativeCode));
+    if (added.length > 0) this.#options.onCarried?.(feed.key, added);
+    feed.setInstruments(instruments);
+  }
+
   #begin(key: string, instruments: readonly Instrument[]): void {
     const { adapter, deltaSymbols, onFrame, onFeedState } = this.#options;
     const url = this.endpoints.webSocketUrl;
@@ -226,6 +240,7 @@ export class ExchangeFeeds {
         this.#watch.frame(key, url, bytes, receivedTime);
         return onFrame(bytes, receivedTime, this.#index, key);
       },
+      onRenewed: () => this.#options.onRenewed?.(key),
       onState: onFeedState,
     });
     this.#feeds.set(key, feed);

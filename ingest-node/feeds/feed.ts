@@ -32,6 +32,8 @@ export type FeedOptions = {
    * reconnection both sockets deliver for a moment: what follows drops trades it has seen.
    */
   readonly onFrame: FrameHandler;
+  /** A new socket delivers beside the one before it, and everything has been asked of it: nothing changed its state. */
+  readonly onRenewed?: () => void;
   readonly onState: (report: FeedReport) => void;
 };
 
@@ -127,6 +129,7 @@ export class Feed {
         const { line } = effect;
         this.#cancelSettle?.();
         this.#cancelSettle = clock.setTimer(OVERLAP_MS, () => this.#dispatch({ type: 'settled', line }));
+        this.#options.onRenewed?.();
         return;
       }
     }
