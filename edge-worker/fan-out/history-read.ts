@@ -1,8 +1,9 @@
 import type { Clock } from '../../shared/base/clock.ts';
-import type { OpenStream, StreamSource } from '../../shared/stream/source.ts';
-import { StreamReceiver } from '../../shared/stream/stream-receiver.ts';
+import { batchOf } from '../../shared/stream/apply-received.ts';
+import { catchUp } from '../../shared/stream/catch-up.ts';
+import type { StreamSource } from '../../shared/stream/source.ts';
 import type { Batch } from '../../shared/wire/messages.ts';
-import { comparePositions, type Position } from '../../shared/wire/position.ts';
+import type { Position } from '../../shared/wire/position.ts';
 
 export type HistoryRequest = {
   /** Asked in turn until one answers. */
@@ -39,47 +40,13 @@ export async function readHistory(request: HistoryRequest): Promise<HistoryAnswe
   return worst;
 }
 
-function readFrom(
+async function readFrom(
   source: StreamSource,
   { from, until, clock, timeoutMs, maxEvents }: HistoryRequest,
 ): Promise<HistoryAnswer> {
-  return new Promise(resolve => {
-    const receiver = new StreamReceiver(from);
-    const batches: Batch[] = [];
-    let events = 0;
-    let isDone = false;
-    let stream: OpenStream | null = null;
-    const finish = (answer: HistoryAnswer) => {
-      if (isDone) return;
-      isDone = true;
-      cancelTimeout();
-      stream?.close();
-      resolve(answer);
-    };
-    const lost = () => finish({ kind: 'unhealable', reason: 'lost' });
-    const unreachable = () => finish({ kind: 'unreachable' });
-    const cancelTimeout = clock.setTimer(timeoutMs, unreachable);
-    stream = source.open(
-      { position: from, cut: 'full' },
-      {
-        closed: unreachable,
-        message: message => {
-          if (isDone) return;
-          const received = receiver.receive(message);
-          if (received.kind === 'snapshot') {
-            finish({ kind: 'unhealable', reason: received.snapshot.reason === 'diverged' ? 'diverged' : 'lost' });
-          } else if (received.kind === 'hole') {
-            unreachable();
-          } else if (received.kind === 'batch') {
-            const { lineage, ...batch } = received.batch;
-            batches.push({ type: 'batch', ...batch, ...(lineage === null ? {} : { lineage }) });
-            events += batch.events.length;
-            if (comparePositions(receiver.position!, until()) >= 0) finish({ kind: 'read', batches });
-            else if (events > maxEvents) lost();
-          }
-        },
-      },
-    );
-    if (isDone) stream.close();
-  });
+  const options = { from, to: until, withinMs: timeoutMs, clock, maxEvents, takesSnapshot: false };
+  const { outcome, snapshot, batches } = await catchUp({ source, ...options });
+  if (snapshot !== null) return { kind: 'unhealable', reason: snapshot.reason === 'diverged' ? 'diverged' : 'lost' };
+  if (outcome === 'tooMuch') return { kind: 'unhealable', reason: 'lost' };
+  return outcome === 'reached' ? { kind: 'read', batches: batches.map(batchOf) } : { kind: 'unreachable' };
 }

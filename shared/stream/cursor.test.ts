@@ -250,3 +250,46 @@ test('readers that lag from one place and are served at different times get what
     expect(summary(takeAll(cursor))).toEqual([`batch 5:1–${2 * index + 2}`]);
   }
 });
+
+describe('a sink, which takes whole units', () => {
+  const take = (cursor: StreamCursor) => {
+    const unit = cursor.takeUnit();
+    if (unit === null) return null;
+    const decoded = unit.messages.map(text => decodeMessage(text));
+    expect(decoded.every(({ ok }) => ok)).toBe(true);
+    return { ...unit, summary: summary(decoded.map(result => (result as { message: ServerMessage }).message)) };
+  };
+
+  test('[CNF1] gets everything it lacks of one epoch as one batch, and then of the next', () => {
+    const leader = leading();
+    const cursor = cursorAt(leader, { epoch: 5, offset: 0 });
+    leader.seal(ticker(), trade());
+    leader.seal(ticker());
+    leader.beginEpoch(6);
+    leader.seal(trade());
+    expect(take(cursor)).toMatchObject({ position: { epoch: 5, offset: 3 }, snapshot: null, summary: ['batch 5:1–3'] });
+    expect(take(cursor)).toMatchObject({ position: { epoch: 6, offset: 1 }, snapshot: null, summary: ['batch 6:1–1'] });
+    expect([take(cursor), cursor.isCaughtUp, cursor.position]).toEqual([null, true, { epoch: 6, offset: 1 }]);
+  });
+
+  test('[SNP1] gets all parts of a large one in one piece, and only the rest of one that was begun', () => {
+    const leader = leading();
+    const [whole, begun] = [cursorAt(leader, { epoch: 5, offset: 0 }), cursorAt(leader, { epoch: 5, offset: 0 })];
+    leader.seal(...large());
+    const { summary: all } = take(whole)!;
+    expect(all.length).toBeGreaterThan(1);
+    begun.take();
+    expect(take(begun)!.summary).toEqual(all.slice(1));
+    expect([begun.isCaughtUp, begun.position]).toEqual([true, { epoch: 5, offset: 1_600 }]);
+  });
+
+  test('[GAP1] is told when what it gets is latest state instead of what follows', () => {
+    const leader = leading(new StreamLog({ maxAgeMs: 60_000, maxBytes: 1 }));
+    leader.seal(ticker());
+    const cursor = cursorAt(leader, { epoch: 5, offset: 1 });
+    leader.seal(ticker());
+    leader.seal(ticker());
+    expect(take(cursor)).toMatchObject({ snapshot: 'lost', position: { epoch: 5, offset: 3 } });
+    expect(take(cursor)).toBeNull();
+  });
+});

@@ -17,6 +17,13 @@ const KEPT_MERGES = 8;
 
 const NOTHING: Position = { epoch: 0, offset: 0 };
 
+/** What a sink gets in one piece; `snapshot` says why it is latest state instead of what follows. */
+export type TakenUnit = {
+  readonly messages: readonly string[];
+  readonly position: Position;
+  readonly snapshot: SnapshotReason | null;
+};
+
 /** Messages that belong together; the position advances after the last one. */
 type Unit = {
   readonly messages: readonly string[];
@@ -79,10 +86,19 @@ export class StreamCursor {
     const message = unit.messages[unit.taken++]!;
     if (unit.taken === unit.messages.length) {
       this.#unit = null;
-      // A reader that was ahead of us stays there: it trims what it has.
-      if (comparePositions(unit.position, this.#position) > 0) this.#position = unit.position;
+      this.#advance(unit.position);
     }
     return message;
+  }
+
+  /** All messages of the next unit at once: for a sink, which stores or loses it as a whole. */
+  takeUnit(): TakenUnit | null {
+    this.#refresh();
+    const unit = this.#unit ?? this.#nextUnit();
+    this.#unit = null;
+    if (unit === null) return null;
+    this.#advance(unit.position);
+    return { messages: unit.messages.slice(unit.taken), position: unit.position, snapshot: unit.snapshot };
   }
 
   /** Rule SLO1: gives up what is outstanding; the next message begins a snapshot that says so. */
@@ -90,6 +106,11 @@ export class StreamCursor {
     // Who has nothing yet, or was owed a snapshot anyway, loses nothing by getting a later one.
     this.#owed ??= this.#unit?.snapshot ?? (this.#position.epoch === 0 ? 'initial' : 'lost');
     this.#unit = null;
+  }
+
+  #advance(position: Position): void {
+    // A reader that was ahead of us stays there: it trims what it has.
+    if (comparePositions(position, this.#position) > 0) this.#position = position;
   }
 
   #plan(): void {

@@ -1,9 +1,9 @@
 import { ManualClock } from '../../../shared/base/testing/manual-clock.ts';
 import type { MarketEvent } from '../../../shared/model/market-event.ts';
 import { candle, deepOrderBook, feed, gap, quote, ticker, trade } from '../../../shared/model/testing/market-events.ts';
+import { FollowedLog } from '../../../shared/stream/followed-log.ts';
 import { ResilientSource } from '../../../shared/stream/resilient-source.ts';
 import { StreamLog } from '../../../shared/stream/stream-log.ts';
-import { Follower } from '../../../shared/stream/testing/follower.ts';
 import { MemorySource } from '../../../shared/stream/testing/memory-source.ts';
 import { Publisher } from '../../../shared/stream/testing/publisher.ts';
 import { HEARTBEAT_INTERVAL_MS } from '../../../shared/wire/messages.ts';
@@ -37,7 +37,7 @@ export class StreamWorld {
   readonly paths: readonly MemorySource[];
   readonly #now = () => this.clock.monotonic();
   readonly #leader: Publisher;
-  readonly #follower: Follower;
+  readonly #follower: FollowedLog;
   /** The log behind path 2: the same stream, until a leader is deposed. */
   readonly #other: Publisher;
   readonly #upstream: MemorySource;
@@ -60,8 +60,15 @@ export class StreamWorld {
     ];
     const relay = this.paths[1]!;
     relay.setUpstream('seeking');
-    const on = { heartbeat: () => relay.heartbeat(), upstream: relay.setUpstream.bind(relay) };
-    this.#follower = new Follower([this.#upstream], clock, on, follower);
+    this.#follower = new FollowedLog({
+      log: follower,
+      sources: [this.#upstream],
+      clock,
+      random: () => 0.5,
+      onHeartbeat: () => relay.heartbeat(),
+      onTurn: ({ state }) => relay.setUpstream(state),
+    });
+    this.#follower.start();
     const position = hasPosition ? { epoch: FIRST_EPOCH, offset: 0 } : null;
     this.recorder = new DeliveryRecorder(this.#now, position);
     this.consumer = new ResilientSource({
@@ -140,7 +147,7 @@ export class StreamWorld {
   stop(): void {
     this.#cancelBeat();
     this.consumer.stop();
-    this.#follower.stream.stop();
+    this.#follower.stop();
     this.clock.advance(120_000);
   }
 
