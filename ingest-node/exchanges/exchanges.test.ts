@@ -189,9 +189,9 @@ describe('limits', () => {
     expect(connects.count / (connects.windowMs / 1000)).toBeLessThan(published[exchange].perSecond / 2);
   });
 
-  it.each(EXCHANGES)('%s: messages and streams stay below what is published', exchange => {
+  it.each(EXCHANGES)('%s: messages stay within half of what is published, streams below all of it', exchange => {
     const { limits, channels } = EXCHANGE_ADAPTERS[exchange];
-    expect(limits.messageSpacingMs).toBeGreaterThan(published[exchange].messageSpacingMs);
+    expect(limits.messageSpacingMs).toBeGreaterThanOrEqual(2 * published[exchange].messageSpacingMs);
     expect(limits.instrumentsPerFeed * channels.length).toBeLessThan(published[exchange].streams);
   });
 });

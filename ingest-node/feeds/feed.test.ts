@@ -119,7 +119,7 @@ describe('connecting', () => {
     makeFeed().start();
     await clock.advanceAndSettle(1_000);
     expect(reason()).toBe('waiting for its turn: 1 of 1 connections in 10 s are used');
-    await clock.advanceAndSettle(9_000);
+    await clock.advanceAndSettle(9_250);
     expect(network.sockets).toHaveLength(1);
   });
 });
@@ -292,6 +292,30 @@ describe('silence', () => {
     await keepFed(socket, 60_000);
     expect(socket.pings).toBe(0);
     expect(socket.sent).toHaveLength(1);
+  });
+
+  test('a ping is a sign of life, and its pong waits for its turn among all that we send', async () => {
+    const socket = await connect(makeFeed({ subscribeMessages: () => ['a', 'b', 'c'] }));
+    socket.ping('1');
+    expect([socket.sent, socket.pongs]).toEqual([['a'], []]);
+    await clock.advanceAndSettle(300);
+    socket.ping('2');
+    await clock.advanceAndSettle(599);
+    // The text ping follows the subscriptions.
+    expect([socket.sent, socket.pongs]).toEqual([['a', 'b', 'c'], []]);
+    await clock.advanceAndSettle(300);
+    expect([socket.sent.at(-1), socket.pongs]).toEqual(['PING', []]);
+    await clock.advanceAndSettle(300);
+    expect(socket.pongs).toEqual(['2']);
+    // Silence is counted from the last ping on.
+    await clock.advanceAndSettle(28_000);
+    socket.ping('3');
+    await clock.advanceAndSettle(300);
+    expect(socket.pongs).toEqual(['2', '3']);
+    await clock.advanceAndSettle(29_699);
+    expect(socket.isTerminated).toBe(false);
+    await clock.advanceAndSettle(1);
+    expect(socket.isTerminated).toBe(true);
   });
 
   test('data that stay away while the socket lives make the feed stale, and live again when they come', async () => {

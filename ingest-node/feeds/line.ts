@@ -78,6 +78,8 @@ export class Line {
   #isSubscribed = false;
   #hasData = false;
   #refusal: string | null = null;
+  /** The payload of a ping whose pong waits for its turn. */
+  #pinged: Uint8Array | null = null;
 
   constructor(options: LineOptions, listener: LineListener) {
     const { clock, heartbeat } = options;
@@ -145,6 +147,7 @@ export class Line {
     this.#socket = this.#options.dial(this.#options.url, {
       onOpen: () => this.#onOpen(),
       onFrame: bytes => this.#onFrame(bytes),
+      onPing: payload => this.#answerPing(payload),
       onLifeSign: () => {
         if (!this.#isOver) this.#lifeSigns.touch();
       },
@@ -183,6 +186,19 @@ export class Line {
     this.#after(FIRST_DATA_LIMIT_MS, () => {
       if (!this.#hasData)
         this.#end(this.#withRefusal(`no data ${reasons.seconds(FIRST_DATA_LIMIT_MS)} after subscribing`), 0);
+    });
+  }
+
+  /** In its turn, since pongs count like all else we send. Of several pings the last is answered, RFC 6455 §5.5.3. */
+  #answerPing(payload: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#lifeSigns.touch();
+    const isWaiting = this.#pinged !== null;
+    this.#pinged = Uint8Array.from(payload);
+    if (isWaiting) return;
+    this.#sender.enqueue(() => {
+      if (this.#pinged !== null) this.#socket?.pong(this.#pinged);
+      this.#pinged = null;
     });
   }
 

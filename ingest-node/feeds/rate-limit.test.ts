@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ManualClock, settle } from '../../shared/base/testing/manual-clock.ts';
-import { ConnectLimiter, SlidingWindow } from './rate-limit.ts';
+import { ARRIVAL_SPREAD_MS, ConnectLimiter, SlidingWindow } from './rate-limit.ts';
 
 describe('sliding window', () => {
   test('never grants more than its count in any window, and never less than it could', () => {
@@ -42,6 +42,7 @@ describe('sliding window', () => {
 
 describe('connect limiter', () => {
   const limit = { count: 2, windowMs: 1_000 };
+  const OUR_WINDOW_MS = limit.windowMs + ARRIVAL_SPREAD_MS;
 
   function inLine(limiter: ConnectLimiter, order: string[], name: string): AbortController {
     const controller = new AbortController();
@@ -60,11 +61,11 @@ describe('connect limiter', () => {
     await settle();
     expect(order).toEqual(['a', 'b']);
     expect(limiter.status()).toEqual({ used: 2, count: 2, windowMs: 1_000, total: 2, waiting: 3, heldForMs: 0 });
-    await clock.advanceAndSettle(999);
+    await clock.advanceAndSettle(OUR_WINDOW_MS - 1);
     expect(order).toEqual(['a', 'b']);
     await clock.advanceAndSettle(1);
     expect(order).toEqual(['a', 'b', 'c', 'd']);
-    await clock.advanceAndSettle(1_000);
+    await clock.advanceAndSettle(OUR_WINDOW_MS);
     expect(order).toEqual(['a', 'b', 'c', 'd', 'e']);
     expect(clock.pending).toBe(0);
   });
@@ -75,7 +76,7 @@ describe('connect limiter', () => {
     const order: string[] = [];
     const [, b] = ['a', 'b', 'c'].map(name => inLine(limiter, order, name));
     b?.abort();
-    await clock.advanceAndSettle(1_000);
+    await clock.advanceAndSettle(OUR_WINDOW_MS);
     expect(order).toEqual(['a', 'b left', 'c']);
     expect(limiter.status().total).toBe(2);
   });
@@ -125,6 +126,27 @@ describe('connect limiter', () => {
     expect(order).toEqual(['a', 'b']);
   });
 
+  test('attempts that arrive unevenly are still not too many for a window of the exchange', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(ARRIVAL_SPREAD_MS - 1), { minLength: 3, maxLength: 12 }), async delays => {
+        const clock = new ManualClock();
+        const limiter = new ConnectLimiter(limit, clock);
+        const arrivals: number[] = [];
+        for (const delayMs of delays) {
+          void limiter.acquire(new AbortController().signal).then(() => arrivals.push(clock.monotonic() + delayMs));
+        }
+        await clock.advanceAndSettle(delays.length * OUR_WINDOW_MS);
+        expect(arrivals).toHaveLength(delays.length);
+        arrivals.sort((a, b) => a - b);
+        arrivals.forEach((at, index) => {
+          const later = arrivals[index + limit.count];
+          if (later !== undefined) expect(later - at).toBeGreaterThan(limit.windowMs);
+        });
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test('under random load with leavers and holds, no window ever holds more than the count', async () => {
     const operation = fc.oneof(
       { weight: 6, arbitrary: fc.constant({ type: 'come' as const }) },
@@ -163,7 +185,7 @@ describe('connect limiter', () => {
         expect(granted.map(({ who }) => who)).toEqual(granted.map(({ who }) => who).toSorted((a, b) => a - b));
         granted.forEach(({ at }, index) => {
           const later = granted[index + count];
-          if (later !== undefined) expect(later.at - at).toBeGreaterThanOrEqual(1_000);
+          if (later !== undefined) expect(later.at - at).toBeGreaterThanOrEqual(OUR_WINDOW_MS);
         });
       }),
       { numRuns: 150 },

@@ -1,8 +1,15 @@
 /**
  * Connection attempts to one exchange from this machine's address, all its feeds together: at most `count` in any
- * window of `windowMs`. Exchanges count attempts, not successes, so an attempt is spent when it is granted.
+ * window of `windowMs`, as the exchange sees them. Exchanges count attempts, not successes, so an attempt is spent when it
+ * is granted; and they count arrivals, so our windows are longer than theirs by what the way there may vary.
  */
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+
+/**
+ * The first attempts after a mass disconnect take longer to arrive than those after them: names are looked up, both sides
+ * are busy. Without this two windows of ours would meet within one of theirs.
+ */
+export const ARRIVAL_SPREAD_MS = 250;
 
 /** The pure core: attempts by time on a monotonic clock. */
 export class SlidingWindow {
@@ -58,22 +65,23 @@ export type ConnectLimiterStatus = {
   readonly heldForMs: number;
 };
 
+type ConnectLimit = { readonly count: number; readonly windowMs: number };
 type Waiter = { readonly grant: () => void };
 
 /** A line of attempts before the window: first come, first served. It outlives the feeds that stand in it. */
 export class ConnectLimiter {
   readonly #clock: Clock;
   readonly #window: SlidingWindow;
-  readonly #fullCount: number;
+  readonly #limit: ConnectLimit;
   readonly #line: Waiter[] = [];
   #heldUntil = 0;
   #total = 0;
   #cancel: CancelTimer | null = null;
 
-  constructor(limit: { readonly count: number; readonly windowMs: number }, clock: Clock) {
+  constructor(limit: ConnectLimit, clock: Clock) {
     this.#clock = clock;
-    this.#fullCount = limit.count;
-    this.#window = new SlidingWindow(limit.count, limit.windowMs);
+    this.#limit = limit;
+    this.#window = new SlidingWindow(limit.count, limit.windowMs + ARRIVAL_SPREAD_MS);
   }
 
   /** Resolves when the caller may dial, once, now. Rejects with the signal's reason when it is aborted before. */
@@ -109,7 +117,7 @@ export class ConnectLimiter {
    * while the leadership is handed over.
    */
   useShare(share: number): void {
-    this.#window.setCount(this.#fullCount * share);
+    this.#window.setCount(this.#limit.count * share);
     this.#serve();
   }
 
@@ -118,7 +126,7 @@ export class ConnectLimiter {
     return {
       used: this.#window.used(now),
       count: this.#window.count,
-      windowMs: this.#window.windowMs,
+      windowMs: this.#limit.windowMs,
       total: this.#total,
       waiting: this.#line.length,
       heldForMs: Math.max(0, this.#heldUntil - now),

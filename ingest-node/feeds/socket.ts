@@ -9,6 +9,8 @@ export type Socket = {
   send(text: string): void;
   /** Sends a control ping. Without effect on a socket that is not open. */
   ping(): void;
+  /** Answers a ping with its payload. Without effect on a socket that is not open. */
+  pong(payload: Uint8Array): void;
   /** Asks the other side to close. It may never answer: whoever calls this also sets a limit and then terminates. */
   close(): void;
   /** Ends the connection at once, without asking: the only way out of a half-open one. */
@@ -19,7 +21,9 @@ export type SocketListener = {
   onOpen(): void;
   /** One whole message, text or binary. The bytes are valid during the call only: copy what must stay. */
   onFrame(bytes: Uint8Array): void;
-  /** A control ping or pong came in. */
+  /** A control ping came in. Nobody has answered it: exchanges count pongs among our messages, so its owner paces them. */
+  onPing(payload: Uint8Array): void;
+  /** A control pong came in. */
   onLifeSign(): void;
   onEnd(end: SocketEnd): void;
 };

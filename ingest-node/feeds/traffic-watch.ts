@@ -40,6 +40,7 @@ export class TrafficWatch {
       const socket = dial(url, listener);
       return {
         ping: () => socket.ping(),
+        pong: payload => socket.pong(payload),
         close: () => socket.close(),
         terminate: () => socket.terminate(),
         send: text => {

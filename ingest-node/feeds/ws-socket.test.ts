@@ -45,6 +45,7 @@ function dial(target = url, compression = false) {
   const frames: string[] = [];
   const opened = Promise.withResolvers<void>();
   const framed = Promise.withResolvers<Uint8Array>();
+  const pinged = Promise.withResolvers<Uint8Array>();
   const signed = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<SocketEnd>();
   let ends = 0;
@@ -54,6 +55,7 @@ function dial(target = url, compression = false) {
       frames.push(new TextDecoder().decode(bytes));
       framed.resolve(bytes);
     },
+    onPing: payload => pinged.resolve(payload),
     onLifeSign: signed.resolve,
     onEnd: end => {
       ends++;
@@ -65,6 +67,7 @@ function dial(target = url, compression = false) {
     frames,
     opened: opened.promise,
     framed: framed.promise,
+    pinged: pinged.promise,
     signed: signed.promise,
     ended: ended.promise,
     ends: () => ends,
@@ -166,13 +169,20 @@ describe('frames', () => {
     expect(client.frames).toEqual([]);
   });
 
-  test('a ping of the server is answered with its payload, and is a sign of life', async () => {
+  test('a ping of the server is handed over, and answered when its owner says so, with its payload', async () => {
     const client = dial();
     const [server] = await accepted();
+    const answers: string[] = [];
+    server.on('pong', payload => answers.push(String(payload)));
     server.ping('1785397735004');
-    const [payload] = await once(server, 'pong');
-    expect(String(payload)).toBe('1785397735004');
-    await client.signed;
+    const payload = await client.pinged;
+    client.socket.send('not answered yet');
+    await once(server, 'message');
+    expect(answers).toEqual([]);
+    client.socket.pong(payload);
+    client.socket.send('answered');
+    await once(server, 'message');
+    expect(answers).toEqual(['1785397735004']);
     client.socket.terminate();
     await client.ended;
   });

@@ -23,7 +23,7 @@ export function createWsDial(options: WsSocketOptions): Dial {
     maxPayload: MAX_FRAME_BYTES,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     followRedirects: false,
-    autoPong: true,
+    autoPong: false,
     // The adapters check the text themselves: one bad frame is rejected and counted, it does not cost the socket.
     skipUTF8Validation: true,
   };
@@ -37,6 +37,9 @@ export function createWsDial(options: WsSocketOptions): Dial {
       ping: () => {
         if (socket.readyState === WebSocket.OPEN) socket.ping();
       },
+      pong: payload => {
+        if (socket.readyState === WebSocket.OPEN) socket.pong(payload);
+      },
       close: () => socket.close(1000),
       terminate: () => socket.terminate(),
     };
@@ -49,7 +52,7 @@ function listen(socket: WebSocket, listener: SocketListener): void {
   socket.on('open', () => listener.onOpen());
   // With the default binary type every message, text too, is one Buffer.
   socket.on('message', data => listener.onFrame(data as Buffer));
-  socket.on('ping', () => listener.onLifeSign());
+  socket.on('ping', payload => listener.onPing(payload));
   socket.on('pong', () => listener.onLifeSign());
   socket.on('unexpected-response', (_request, response: IncomingMessage) => {
     failure = {

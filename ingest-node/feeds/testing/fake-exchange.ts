@@ -10,6 +10,8 @@ export class FakeSocket {
   readonly url: string;
   readonly sent: string[] = [];
   pings = 0;
+  /** Payloads of our answers to {@link ping}. */
+  readonly pongs: string[] = [];
   isClosing = false;
   isOver = false;
   /** Whether a polite close is answered. */
@@ -29,6 +31,10 @@ export class FakeSocket {
   /** Text frames, in the words of {@link meaningOf}. */
   frame(text: string): void {
     this.#listener.onFrame(new TextEncoder().encode(text));
+  }
+
+  ping(payload: string): void {
+    this.#listener.onPing(new TextEncoder().encode(payload));
   }
 
   lifeSign(): void {
@@ -67,6 +73,7 @@ export class FakeNetwork {
     return {
       send: text => void socket.sent.push(text),
       ping: () => void socket.pings++,
+      pong: payload => void socket.pongs.push(new TextDecoder().decode(payload)),
       close: () => socket.close(),
       terminate: () => socket.terminate(),
     };
