@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/base/clock.ts';
-import { batchOf } from '../../shared/stream/apply-received.ts';
 import { catchUp } from '../../shared/stream/catch-up.ts';
+import { batchOf } from '../../shared/stream/followed-log.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import type { Batch } from '../../shared/wire/messages.ts';
 import type { Position } from '../../shared/wire/position.ts';

@@ -2,11 +2,10 @@ import type { CancelTimer, Clock } from '../base/clock.ts';
 import type { EpochMillis } from '../model/time.ts';
 import type { Batch, UpstreamState } from '../wire/messages.ts';
 import type { Position } from '../wire/position.ts';
-import { applyBatch, applySnapshot } from './apply-received.ts';
 import { type ConnectionState, ResilientSource, type SourceCounters } from './resilient-source.ts';
 import type { StreamSource } from './source.ts';
 import type { StreamLog } from './stream-log.ts';
-import type { ReceivedSnapshot } from './stream-receiver.ts';
+import type { ReceivedBatch, ReceivedSnapshot } from './stream-receiver.ts';
 
 export type FollowedLogOptions = {
   /** Nobody else appends to it while it is followed. */
@@ -136,4 +135,22 @@ function addTo(totals: SourceCounters & { staleWriters: number }, { counters, st
   totals.lost += counters.lost;
   totals.switched += counters.switched;
   totals.staleWriters += staleWriters;
+}
+
+/** A received batch as one that can be kept and passed on. */
+export function batchOf({ lineage, ...batch }: ReceivedBatch): Batch {
+  return { type: 'batch', ...batch, ...(lineage === null ? {} : { lineage }) };
+}
+
+/** Takes a batch over that follows what the log holds; the answer is what was appended. */
+export function applyBatch(log: StreamLog, received: ReceivedBatch, at: number): Batch {
+  const batch = batchOf(received);
+  if (batch.epoch > log.position.epoch) log.beginEpoch(batch.epoch, batch.lineage ?? log.lineage);
+  log.append(batch, at);
+  return batch;
+}
+
+/** Begins anew from a snapshot: between it and what the log held is a gap, or there was nothing before. */
+export function applySnapshot(log: StreamLog, { position, writer, lineage, events }: ReceivedSnapshot): void {
+  log.reset(position, writer, lineage, events);
 }
