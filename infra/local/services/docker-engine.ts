@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Engine, ManagedService, ServicePlan } from './managed-service.ts';
+import { type Engine, type ManagedService, type ServicePlan, ServicesError } from './managed-service.ts';
+import { messageOf } from './wait-until.ts';
 
 export const COMPOSE_FILE = fileURLToPath(new URL('../../docker/compose.yaml', import.meta.url));
 const run = promisify(execFile);
@@ -15,8 +16,12 @@ const QUESTION_WITHIN_MS = 10_000;
 export class DockerEngine implements Engine {
   readonly name = 'docker';
   readonly #project: string;
+  readonly #dataFolder: string;
+  /** What is being changed now. Two changes at once would both create the network they share. */
+  #change: Promise<unknown> = Promise.resolve();
 
   constructor(dataFolder: string) {
+    this.#dataFolder = dataFolder;
     // Two data folders are two sets of servers.
     const mark = createHash('sha256').update(dataFolder).digest('hex').slice(0, 8);
     this.#project = `exchange-services-${mark}`;
@@ -35,13 +40,13 @@ export class DockerEngine implements Engine {
 
   async start(service: ManagedService, plan: ServicePlan): Promise<string[]> {
     const before = await this.running(service);
-    await this.#compose(['up', '--detach', '--wait', ...service.servers], service.composeVariables(plan));
+    await this.#inTurn(['up', '--detach', '--wait', ...service.servers], service.composeVariables(plan));
     return service.servers.filter(name => !before.includes(name));
   }
 
   async stop(service: ManagedService): Promise<string[]> {
     const before = await this.running(service);
-    await this.#compose(['rm', '--stop', '--force', ...service.servers]);
+    await this.#inTurn(['rm', '--stop', '--force', ...service.servers]);
     return before;
   }
 
@@ -54,15 +59,20 @@ export class DockerEngine implements Engine {
     return this.#compose(['logs', '--tail', '15', ...service.servers]);
   }
 
+  async #inTurn(args: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<void> {
+    const change = this.#change.then(() => this.#compose(args, variables));
+    this.#change = change.catch(() => {});
+    await change;
+  }
+
   async #compose(args: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<string> {
-    const { stdout } = await run(
-      'docker',
-      ['compose', '--file', COMPOSE_FILE, '--project-name', this.#project, ...args],
-      {
-        env: { ...process.env, ...variables },
-        timeout: COMPOSE_WITHIN_MS,
-      },
-    );
-    return stdout;
+    const all = ['compose', '--file', COMPOSE_FILE, '--project-name', this.#project, ...args];
+    const env = { ...process.env, SERVICES_DIR: this.#dataFolder, ...variables };
+    try {
+      return (await run('docker', all, { env, timeout: COMPOSE_WITHIN_MS })).stdout;
+    } catch (cause) {
+      const { stderr = '' } = cause as { stderr?: string };
+      throw new ServicesError(`docker compose ${args.join(' ')}: ${stderr.trim() || messageOf(cause)}`, { cause });
+    }
   }
 }

@@ -90,6 +90,7 @@ export class Services {
     const plan = await this.#plan(service, engineName);
     const began = performance.now();
     const started = await engine.start(service, plan);
+    writePlan(this.#settings.dataFolder, service, { ...plan, isWanted: true });
     const address = service.address(plan);
     try {
       const detail = await waitUntil(
@@ -150,7 +151,7 @@ export class Services {
         `it runs (${stored.engine}) from port ${stored.ports[0]} on: \`npm run services:down\` before another place is chosen`,
       );
     }
-    const plan = { engine, ports, password: stored?.password ?? newPassword(), isWanted: true };
+    const plan = { engine, ports, password: stored?.password ?? newPassword(), isWanted: false };
     writePlan(dataFolder, service, plan);
     return plan;
   }
@@ -195,13 +196,15 @@ export class Services {
     mkdirSync(this.#settings.dataFolder, { recursive: true, mode: 0o700 });
     const file = join(this.#settings.dataFolder, 'lock');
     const holder = readMark(file);
-    if (holder !== null && isAlive(holder)) {
-      throw new ServicesError(`another command (pid ${holder.pid}) is at work in ${this.#settings.dataFolder}`);
-    }
     // A command that was killed leaves its lock behind.
-    removeMark(file);
+    if (holder === null || !isAlive(holder)) removeMark(file);
     const mark = markOf(process.pid);
-    if (mark !== null) writeMark(file, mark, 'wx');
+    try {
+      if (mark !== null) writeMark(file, mark, 'wx');
+    } catch {
+      const who = holder === null ? '' : ` (pid ${holder.pid})`;
+      throw new ServicesError(`another command${who} is at work in ${this.#settings.dataFolder}`);
+    }
     try {
       return await work();
     } finally {

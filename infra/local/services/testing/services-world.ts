@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { ManagedService } from '../managed-service.ts';
+import { freePorts, isFree } from '../ports.ts';
+import { type ProcessMark, readMark, signal } from '../process-mark.ts';
+import { portVariable } from '../services-settings.ts';
+import { temporaryFolder } from './test-server.ts';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** What one `npm run services:…` did. */
+export interface CommandOutcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command line of the services on a data folder and on ports of its own. */
+export class ServicesWorld {
+  readonly dataFolder: string;
+  readonly firstPorts: ReadonlyMap<ManagedService, number>;
+  readonly #services: readonly ManagedService[];
+  readonly #environment: Readonly<Record<string, string>>;
+
+  static async create(services: readonly ManagedService[]): Promise<ServicesWorld> {
+    const firstPorts = new Map<ManagedService, number>();
+    for (const service of services) firstPorts.set(service, await firstOfFree(service.portCount));
+    return new ServicesWorld(services, await temporaryFolder('services'), firstPorts);
+  }
+
+  private constructor(
+    services: readonly ManagedService[],
+    dataFolder: string,
+    firstPorts: ReadonlyMap<ManagedService, number>,
+  ) {
+    this.dataFolder = dataFolder;
+    this.firstPorts = firstPorts;
+    this.#services = services;
+    const ports = [...firstPorts].map(([service, port]) => [portVariable(service), String(port)]);
+    this.#environment = { PATH: process.env['PATH'] ?? '', SERVICES_DIR: dataFolder, ...Object.fromEntries(ports) };
+    // What the commands start outlives them on purpose. Before the folder with the pid files is removed:
+    process.prependOnceListener('exit', () => this.#killAll());
+  }
+
+  /** Runs one command on the services of this world, or on those that are named. */
+  async run(command: string, names?: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const chosen = names ?? this.#services.map(({ name }) => name);
+    const child = spawn(process.execPath, [MAIN, command, ...chosen], {
+      env: { ...this.#environment, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = once(child, 'close');
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    const [code] = (await ended) as [number | null];
+    return { code, stdout, stderr } satisfies CommandOutcome;
+  }
+
+  /** The process of a server, as its pid file tells. */
+  process(server: string): ProcessMark {
+    const mark = readMark(this.#pidFile(server));
+    if (mark === null) throw new Error(`there is no pid file of ${server}`);
+    return mark;
+  }
+
+  /**
+   * A folder for PATH that holds these programs and no others: the text of a shell script, or the path of a program
+   * to link to.
+   */
+  async pathWith(programs: Readonly<Record<string, string>>): Promise<string> {
+    const folder = await temporaryFolder('programs');
+    for (const [name, content] of Object.entries(programs)) {
+      const file = join(folder, name);
+      if (content.startsWith('/')) symlinkSync(content, file);
+      else writeFileSync(file, `#!/bin/sh\n${content}\n`, { mode: 0o755 });
+    }
+    return folder;
+  }
+
+  async dispose(): Promise<void> {
+    await this.run('down');
+  }
+
+  #killAll(): void {
+    for (const server of this.#services.flatMap(({ servers }) => servers)) {
+      const mark = readMark(this.#pidFile(server));
+      if (mark !== null) signal(mark, 'SIGKILL');
+    }
+  }
+
+  #pidFile(server: string): string {
+    return join(this.dataFolder, server, 'server.pid');
+  }
+}
+
+/** The first of so many ports in a row where nobody listens. */
+async function firstOfFree(count: number): Promise<number> {
+  for (;;) {
+    const [first = 0] = await freePorts(1);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
+  }
+}
