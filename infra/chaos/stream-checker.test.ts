@@ -58,6 +58,16 @@ const GOOD: readonly Delivery[] = [
   { at: 1_200, kind: 'heartbeat', epoch: 7, offset: 4 },
 ];
 
+/** How a consumer that has seen more than the end of epoch 5 goes on. */
+const DIVERGED: readonly Delivery[] = [
+  {
+    ...snapshot(2, [...STATE_AT_5_8.filter(event => event.type !== 'ticker'), REFERENCE[2]!.events[1]!]),
+    epoch: 7,
+    reason: 'diverged',
+  },
+  batch(3),
+];
+
 function rulesBroken(deliveries: readonly Delivery[], more: Partial<StreamCheck> = {}): string[] {
   const { violations } = checkStream({ reference: REFERENCE, deliveries, ...more });
   return [...new Set(violations.map(({ rule }) => rule))];
@@ -90,6 +100,11 @@ describe('finds nothing wrong with', () => {
     expect(rulesBroken([merged], { position: { epoch: 5, offset: 0 } })).toEqual([]);
   });
 
+  test('history that still bears the name of its old writer', () => {
+    const copied = batch(0, { writer: 7 });
+    expect(rulesBroken([copied, batch(1), batch(2)], { position: { epoch: 5, offset: 0 } })).toEqual([]);
+  });
+
   test('a loss that is declared, where one is acceptable', () => {
     const lost = snapshot(8, STATE_AT_5_8, { reason: 'lost', recovered: false });
     const { violations, figures } = checkStream({ reference: REFERENCE, deliveries: broken(2, lost), mayLose: true });
@@ -99,9 +114,7 @@ describe('finds nothing wrong with', () => {
 
   test('the tail of a deposed leader, if the consumer is told that it diverged', () => {
     const tail: Delivery = { kind: 'batch', writer: 5, ...DEPOSED[0]! };
-    const state = [...STATE_AT_5_8.filter(event => event.type !== 'ticker'), REFERENCE[2]!.events[1]!];
-    const diverged: Delivery = { ...snapshot(2, state), epoch: 7, reason: 'diverged' };
-    const deliveries = [...GOOD.slice(0, 3), tail, diverged, batch(3)];
+    const deliveries = [...GOOD.slice(0, 3), tail, ...DIVERGED];
     expect(rulesBroken(deliveries, { deposed: DEPOSED })).toEqual([]);
     expect(rulesBroken(deliveries)).toEqual(['ORD2', 'CNF1']);
   });
@@ -135,6 +148,12 @@ describe('finds out', () => {
       [...GOOD, batch(3, { first: 5, next: 6, events: [{ ...trade(), offset: 5 }] })],
     ],
     ['ORD2', 'a writer from before its epoch', broken(5, batch(2, { writer: 6 }))],
+    [
+      'ORD2',
+      'a deposed leader who is believed after the first record of its successor',
+      [...GOOD.slice(0, 2), batch(1, { writer: 7 }), { kind: 'batch', writer: 5, ...DEPOSED[0]! }, ...DIVERGED],
+      { deposed: DEPOSED },
+    ],
     [
       'ORD2',
       'a snapshot that takes the consumer back',

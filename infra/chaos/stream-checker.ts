@@ -77,6 +77,8 @@ class Check {
   readonly #state: (position: Position) => Map<string, MarketEvent> | null;
   #start: Position | null;
   #position: Position | null;
+  /** The highest writer that the consumer has met. */
+  #writer = 0;
   #number = 0;
   #events = 0;
   #trades = 0;
@@ -173,6 +175,11 @@ class Check {
       this.#blame(rule, `${range} came after ${show(have)}: what lies between is missing and nobody said so`);
     }
     if (writer < epoch) this.#blame('ORD2', `${range} was written by ${writer}, who cannot know that epoch`);
+    // History keeps the writer it was sealed by; what no successor knows is none.
+    if (writer < this.#writer && this.#reference.isDeposed({ epoch, offset: next - 1 })) {
+      this.#blame('ORD2', `${range} was written by ${writer}, after the first record of ${this.#writer}`);
+    }
+    this.#writer = Math.max(this.#writer, writer);
     if (next <= first) this.#blame('ORD1', `${range} covers nothing`);
     let last = first - 1;
     for (const event of events) {
@@ -251,6 +258,7 @@ class Check {
       this.#losses.push({ from: have, to: position });
     }
     this.#position = position;
+    this.#writer = Math.max(this.#writer, epoch);
     if (!this.#reference.isBoundary(position)) this.#blame('SNP1', `${name} is not at a batch boundary`);
     this.#compareState(name, position, events);
   }

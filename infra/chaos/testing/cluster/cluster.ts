@@ -1,0 +1,254 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HurtLink } from '../../../../ingest-node/leadership/testing/hurt-link.ts';
+import type { InfraHealth } from '../../../../shared/wire/service-info.ts';
+import { freePorts } from '../../../local/services/ports.ts';
+import { startMariaDb, type TestMariaDb } from '../../../local/services/testing/mariadb.ts';
+import { startRedis, type TestRedis } from '../../../local/services/testing/redis.ts';
+import { startZooKeeperEnsemble, type TestZooKeeperEnsemble } from '../../../local/services/testing/zookeeper.ts';
+import { waitUntil } from '../../../local/services/wait-until.ts';
+import { ChildProgram } from './child-program.ts';
+import { ControlProcess } from './control-process.ts';
+import { machineNow } from './machine-clock.ts';
+import { NodeProcess } from './node-process.ts';
+
+export type ClusterOptions = {
+  readonly nodes: number;
+  /** `null`: the nodes are on their own, without services. */
+  readonly sessionTimeoutMs: number | null;
+  readonly eventsPerSecond?: number;
+  readonly instruments?: number;
+  readonly seed: number;
+  /** Which protection all nodes go without. */
+  readonly switchedOff?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
+/** The links of one node, each of which can be hurt. */
+export type NodeLinks = {
+  readonly zookeeper: readonly HurtLink[];
+  readonly redis: HurtLink | null;
+  /** How the other nodes reach its stream. */
+  readonly stream: HurtLink;
+};
+
+export type Services = {
+  readonly zookeeper: TestZooKeeperEnsemble;
+  readonly redis: TestRedis;
+  readonly mariadb: TestMariaDb;
+};
+
+export const ADMIN_TOKEN = 'chaos-admin-token-of-a-test';
+export const EXCHANGES = ['binance', 'upbit', 'bithumb'] as const;
+
+/** Real servers, a simulator of the exchanges, and the nodes, each in a process of its own; links between them in ours. */
+export class Cluster {
+  readonly options: ClusterOptions;
+  readonly directory: string;
+  readonly services: Services | null;
+  readonly nodes: NodeProcess[] = [];
+  readonly links = new Map<string, NodeLinks>();
+  readonly simulatorUrl: string;
+  readonly control: ControlProcess;
+  readonly #simulator: ChildProgram;
+  #isStopped = false;
+
+  private constructor(
+    options: ClusterOptions,
+    directory: string,
+    services: Services | null,
+    simulator: ChildProgram,
+    simulatorUrl: string,
+    control: ControlProcess,
+  ) {
+    this.options = options;
+    this.directory = directory;
+    this.services = services;
+    this.#simulator = simulator;
+    this.simulatorUrl = simulatorUrl;
+    this.control = control;
+  }
+
+  /** Starts everything but the nodes. */
+  static async prepare(options: ClusterOptions): Promise<Cluster> {
+    const { sessionTimeoutMs, seed, instruments = 60, eventsPerSecond = 500 } = options;
+    const directory = await mkdtemp(join(tmpdir(), 'cluster-'));
+    const services = sessionTimeoutMs === null ? null : await startServices();
+    const [port = 0] = await freePorts(1);
+    const simulator = new ChildProgram({
+      name: 'simulator',
+      program: 'infra/exchange-simulator/main.ts',
+      args: Object.entries({ port, seed, instruments, 'events-per-second': eventsPerSecond }).flatMap(
+        ([name, value]) => [`--${name}`, String(value)],
+      ),
+      logFile: join(directory, 'simulator.log'),
+    });
+    const control = new ControlProcess(join(directory, 'control.log'));
+    await Promise.all([simulator.spawn(), control.start()]);
+    const url = `http://127.0.0.1:${port}`;
+    await waitUntil(() => fetch(`${url}/control/bans`), 30_000);
+    return new Cluster(options, directory, services, simulator, url, control);
+  }
+
+  /** Starts everything and waits until one node leads and all exchanges are live. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = await Cluster.prepare(options);
+    try {
+      const nodes = await Promise.all(Array.from({ length: options.nodes }, () => cluster.addNode()));
+      await Promise.all(nodes.map(node => node.start()));
+      await cluster.allWell();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** One more node, not started yet. */
+  async addNode(): Promise<NodeProcess> {
+    const { switchedOff, environment = {} } = this.options;
+    const id = `node-${this.links.size + 1}`;
+    // Taken before anything is awaited: several may be added at once.
+    const place = { zookeeper: [], redis: null, stream: null as unknown as HurtLink };
+    this.links.set(id, place);
+    const [port = 0] = await freePorts(1);
+    const stream = await HurtLink.to(port);
+    const zookeeper = await Promise.all(
+      (this.services?.zookeeper.servers ?? []).map(server => HurtLink.to(server.port)),
+    );
+    const redis = this.services === null ? null : await HurtLink.to(this.services.redis.port);
+    this.links.set(id, { zookeeper, redis, stream });
+    const dataDir = join(this.directory, id);
+    mkdirSync(dataDir);
+    const node = new NodeProcess({
+      id,
+      port,
+      environment: {
+        ADVERTISED_URL: `http://${stream.address}`,
+        EXCHANGE_SIMULATOR_URL: this.simulatorUrl,
+        DATA_DIR: dataDir,
+        ADMIN_TOKEN,
+        LOG_LEVEL: 'info',
+        ...this.#serviceAddresses(zookeeper, redis),
+        ...environment,
+      },
+      logFile: join(this.directory, `${id}.log`),
+      ...(switchedOff === undefined ? {} : { switchedOff }),
+    });
+    this.nodes.push(node);
+    this.nodes.sort((a, b) => (a.id < b.id ? -1 : 1));
+    return node;
+  }
+
+  #serviceAddresses(zookeeper: readonly HurtLink[], redis: HurtLink | null): Record<string, string> {
+    const { services } = this;
+    if (services === null || redis === null) return {};
+    const redisUrl = new URL(services.redis.url);
+    redisUrl.host = redis.address;
+    return {
+      ZOOKEEPER_CONNECT: zookeeper.map(link => link.address).join(','),
+      ZOOKEEPER_SESSION_TIMEOUT_MS: String(this.options.sessionTimeoutMs),
+      REDIS_URL: redisUrl.href,
+      MYSQL_URL: services.mariadb.url,
+    };
+  }
+
+  get running(): NodeProcess[] {
+    return this.nodes.filter(({ program }) => program.isRunning);
+  }
+
+  linksOf(node: NodeProcess): NodeLinks {
+    return this.links.get(node.id)!;
+  }
+
+  /** The node that says it leads. @throws when none or more than one does */
+  async leader(): Promise<NodeProcess> {
+    const health = await this.health();
+    const leaders = this.nodes.filter(node => health.get(node)?.role === 'leader');
+    const [leader] = leaders;
+    if (leader === undefined || leaders.length > 1) throw new Error(`${leaders.length} nodes lead: ${tell(health)}`);
+    return leader;
+  }
+
+  async followers(): Promise<NodeProcess[]> {
+    const leader = await this.leader();
+    return this.running.filter(node => node !== leader);
+  }
+
+  /** Of every node that runs; `null` of one that does not answer. */
+  async health(): Promise<Map<NodeProcess, InfraHealth | null>> {
+    const { running } = this;
+    const answers = await Promise.all(running.map(node => node.healthIfAny()));
+    return new Map(running.map((node, index) => [node, answers[index] ?? null]));
+  }
+
+  /**
+   * Waits until one node leads, all that run agree on who, the exchanges are live, and everybody is up with the stream.
+   * @returns how long that took
+   */
+  async allWell(withinMs = 60_000): Promise<number> {
+    const since = machineNow();
+    await waitUntil(async () => {
+      const health = await this.health();
+      const leader = await this.leader();
+      const own = health.get(leader)!;
+      for (const [node, said] of health) {
+        if (said === null || said.leader !== leader.id || said.epoch !== own.epoch) {
+          throw new Error(`${node.id} has not joined ${leader.id}: ${tell(health)}`);
+        }
+        const ill = said.components.filter(({ enabled, state }) => enabled && state !== 'up');
+        if (ill.length > 0) throw new Error(`of ${node.id} not up: ${JSON.stringify(ill)}`);
+      }
+      if (new Set(own.feeds.map(({ exchange }) => exchange)).size < EXCHANGES.length) throw new Error('few feeds yet');
+      const quiet = own.feeds.filter(({ state }) => state !== 'live');
+      if (quiet.length > 0) throw new Error(`not live: ${JSON.stringify(quiet)}`);
+    }, withinMs);
+    return machineNow() - since;
+  }
+
+  /** Names of what is wrong with the simulator's limits: none of the exchanges may have wanted to ban us. */
+  async bans(): Promise<number> {
+    return ((await (await fetch(`${this.simulatorUrl}/control/bans`)).json()) as { total: number }).total;
+  }
+
+  async strike(fault: Readonly<Record<string, unknown>>): Promise<void> {
+    const answer = await fetch(`${this.simulatorUrl}/control/faults`, { method: 'POST', body: JSON.stringify(fault) });
+    if (!answer.ok) throw new Error(`${JSON.stringify(fault)}: ${await answer.text()}`);
+  }
+
+  /** The last words of every node, for whoever has to find out why. */
+  logs(lines = 25): string {
+    return this.nodes.map(({ id, program }) => `--- ${id}\n${program.log(lines)}`).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    for (const node of this.nodes) node.program.signal('SIGCONT');
+    await Promise.all(this.nodes.map(node => node.kill()));
+    for (const { zookeeper, redis, stream } of this.links.values()) {
+      await Promise.all([...zookeeper, redis, stream].map(link => link?.stop()));
+    }
+    await Promise.all([this.#simulator.kill(), this.control.stop()]);
+    const { zookeeper, redis, mariadb } = this.services ?? {};
+    await Promise.all([zookeeper?.dispose(), redis?.dispose(), mariadb?.dispose()]);
+    if (process.env['KEEP'] === undefined) rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
+    else console.log(`kept ${this.directory}`);
+  }
+}
+
+async function startServices(): Promise<Services> {
+  const [zookeeper, redis, mariadb] = await Promise.all([startZooKeeperEnsemble(), startRedis(), startMariaDb()]);
+  return { zookeeper, redis, mariadb };
+}
+
+function tell(health: ReadonlyMap<NodeProcess, InfraHealth | null>): string {
+  const rows = [...health].map(([node, said]) => {
+    return said === null
+      ? `${node.id} is silent`
+      : `${node.id} ${said.role} of ${said.leader} at ${said.epoch}:${said.offset}`;
+  });
+  return rows.join(', ');
+}

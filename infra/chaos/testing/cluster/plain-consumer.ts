@@ -1,0 +1,100 @@
+import type { MarketEvent, Trade } from '../../../../shared/model/market-event.ts';
+import type { Batch, Snapshot } from '../../../../shared/wire/messages.ts';
+import { comparePositions, type Lineage, type Position } from '../../../../shared/wire/position.ts';
+import type { Delivery } from '../../stream-delivery.ts';
+
+/** What a consumer makes of one whole message: something to deliver, nothing, or a hole to be healed from history. */
+export type Taken =
+  | { readonly kind: 'delivery'; readonly delivery: Untimed }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'hole' };
+
+type Untimed = Delivery & { readonly kind: 'batch' | 'snapshot' | 'heartbeat' };
+
+const NOTHING: Taken = { kind: 'nothing' };
+const HOLE: Taken = { kind: 'hole' };
+
+/**
+ * The consumer that SPEC.md describes, written from it once more: it shares nothing with the receiver of the product, so
+ * that a mistake there is not made here too. It keeps what it may apply, and says where something is missing.
+ */
+export class PlainConsumer {
+  #position: Position | null = null;
+  #writer = 0;
+  readonly #ends = new Map<number, number>();
+  readonly #trades = new Set<string>();
+  #hasDiverged = false;
+
+  get position(): Position | null {
+    return this.#position;
+  }
+
+  /** Finished epochs, from a greeting or whatever else carries them. */
+  learn(lineage: Lineage): void {
+    for (const { epoch, end } of lineage) this.#ends.set(epoch, end);
+  }
+
+  batch(batch: Batch): Taken {
+    const { writer, epoch, first, next } = batch;
+    if (batch.lineage !== undefined) this.learn(batch.lineage);
+    if (writer < this.#writer && !this.isHistory(batch)) return NOTHING;
+    this.#writer = Math.max(this.#writer, writer);
+    if (this.#position === null || epoch < this.#position.epoch) return NOTHING;
+    const have = this.#offsetIn(epoch);
+    if (have === null || first > have + 1) return HOLE;
+    if (first === next) {
+      if (next - 1 < have) return NOTHING;
+      return { kind: 'delivery', delivery: { kind: 'heartbeat', epoch, offset: next - 1 } };
+    }
+    if (next - 1 <= have) return NOTHING;
+    this.#position = { epoch, offset: next - 1 };
+    const events = this.#news(batch.events, have);
+    return { kind: 'delivery', delivery: { kind: 'batch', writer, epoch, first: have + 1, next, events } };
+  }
+
+  snapshot({ epoch, offset, reason, recovered, lineage, events }: Snapshot): Taken {
+    const position = { epoch, offset };
+    this.learn(lineage);
+    if (this.#position !== null) {
+      const order = comparePositions(position, this.#position);
+      if (order < 0 || (order === 0 && reason !== 'diverged') || epoch < this.#writer) return NOTHING;
+    }
+    this.#position = position;
+    this.#writer = Math.max(this.#writer, epoch);
+    if (reason === 'diverged') this.#hasDiverged = true;
+    return { kind: 'delivery', delivery: { kind: 'snapshot', ...position, reason, recovered, events } };
+  }
+
+  /** Rule ORD2: of a finished epoch and not past its end. */
+  isHistory({ epoch, next }: Batch): boolean {
+    const end = this.#ends.get(epoch);
+    return end !== undefined && next - 1 <= end;
+  }
+
+  /** How much of an epoch this consumer has; `null` when something before it is missing. */
+  #offsetIn(epoch: number): number | null {
+    let at = this.#position!;
+    while (at.epoch < epoch) {
+      if (this.#ends.get(at.epoch) !== at.offset) return null;
+      const between = [...this.#ends.keys()].filter(known => known > at.epoch && known < epoch);
+      at = { epoch: Math.min(epoch, ...between), offset: 0 };
+    }
+    return at.offset;
+  }
+
+  /** Rule TRD1: after it diverged, a consumer drops trades that it has delivered already. */
+  #news(events: readonly MarketEvent[], have: number): MarketEvent[] {
+    return events.filter(event => {
+      if (event.offset <= have) return false;
+      if (event.type !== 'trade') return true;
+      const key = tradeKey(event);
+      if (this.#hasDiverged && this.#trades.has(key)) return false;
+      this.#trades.add(key);
+      return true;
+    });
+  }
+}
+
+function tradeKey({ exchange, symbol, id }: Trade): string {
+  return `${exchange} ${symbol} ${id}`;
+}

@@ -1,0 +1,101 @@
+/** What really happened at the exchanges, as the simulator tells it, and whether a client knows exactly that. */
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import type { Trade, TradeGap } from '../../shared/model/market-event.ts';
+import type { TruthTrade } from '../exchange-simulator/truth-log.ts';
+import type { Delivery } from './stream-delivery.ts';
+
+export type TradeCheck = {
+  readonly truth: readonly TruthTrade[];
+  readonly deliveries: readonly Delivery[];
+  /** Only what was traded between these times of the exchanges is judged: epoch milliseconds. */
+  readonly from: number;
+  readonly until: number;
+};
+
+export type TradeReport = {
+  readonly judged: number;
+  readonly backfilled: number;
+  /** Neither delivered nor within a gap that was declared. */
+  readonly missing: readonly string[];
+  readonly twice: readonly string[];
+  readonly invented: readonly string[];
+  /** Missing, and within a declared gap. */
+  readonly excused: number;
+  /** Of the declared gaps of that time, those that the exchange's numbering proves. */
+  readonly gaps: { readonly provable: number; readonly unprovable: number };
+};
+
+/**
+ * Trades are known by what they say: Bithumb gives a trade that is fetched afterwards another id than the one in frames.
+ */
+export function checkTrades({ truth, deliveries, from, until }: TradeCheck): TradeReport {
+  const told = new Map<string, number>();
+  const gaps: TradeGap[] = [];
+  let backfilled = 0;
+  for (const delivery of deliveries) {
+    if (delivery.kind !== 'batch') continue;
+    for (const event of delivery.events) {
+      if (event.type === 'gap') gaps.push(event);
+      if (event.type !== 'trade' || !isWithin(event.exchangeTime)) continue;
+      told.set(nameOf(event), (told.get(nameOf(event)) ?? 0) + 1);
+      if (event.backfilled === true) backfilled++;
+    }
+  }
+  const missing: string[] = [];
+  const twice: string[] = [];
+  let judged = 0;
+  let excused = 0;
+  for (const [name, { count, trade }] of counted(truth)) {
+    judged += count;
+    const times = told.get(name) ?? 0;
+    told.delete(name);
+    if (times > count) twice.push(name);
+    if (times >= count) continue;
+    if (gaps.some(gap => covers(gap, trade))) excused += count - times;
+    else missing.push(`${name} (${trade.id}, delivered by the exchange ${trade.deliveries} times)`);
+  }
+  const inTime = gaps.filter(gap => (gap.untilTime ?? until) >= from && (gap.afterTime ?? from) <= until);
+  const provable = inTime.filter(gap => gap.provable).length;
+  const count = { provable, unprovable: inTime.length - provable };
+  return { judged, backfilled, missing, twice, invented: [...told.keys()], excused, gaps: count };
+
+  function isWithin(time: number | null): boolean {
+    return time !== null && time >= from && time <= until;
+  }
+
+  function counted(trades: readonly TruthTrade[]): Map<string, { count: number; trade: TruthTrade }> {
+    const counts = new Map<string, { count: number; trade: TruthTrade }>();
+    for (const trade of trades) {
+      if (!isWithin(trade.exchangeTime)) continue;
+      const name = nameOf(trade);
+      counts.set(name, { count: (counts.get(name)?.count ?? 0) + 1, trade });
+    }
+    return counts;
+  }
+}
+
+export async function fetchTruth(simulatorUrl: string, exchanges: readonly string[]): Promise<TruthTrade[]> {
+  const trades: TruthTrade[] = [];
+  for (const exchange of exchanges) {
+    const answer = await fetch(`${simulatorUrl}/control/truth/trades?exchange=${exchange}`);
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+    const lines = createInterface({ input: Readable.fromWeb(answer.body as ReadableStream) });
+    for await (const line of lines) if (line !== '') trades.push(JSON.parse(line) as TruthTrade);
+  }
+  return trades;
+}
+
+function nameOf({ exchange, symbol, price, size, takerSide, exchangeTime }: Trade | TruthTrade): string {
+  return [exchange, symbol, price, size, takerSide, exchangeTime].join(' ');
+}
+
+function covers(gap: TradeGap, { exchange, symbol, exchangeTime }: TruthTrade): boolean {
+  return (
+    gap.exchange === exchange &&
+    gap.symbol === symbol &&
+    (gap.afterTime === null || exchangeTime >= gap.afterTime) &&
+    (gap.untilTime === null || exchangeTime <= gap.untilTime)
+  );
+}
