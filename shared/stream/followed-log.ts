@@ -14,7 +14,7 @@ export type FollowedLogOptions = {
   readonly sources: readonly StreamSource[];
   readonly clock: Clock;
   readonly random?: () => number;
-  /** How long a fallback is kept before the preferred path is tried again beside it. */
+  /** How long a fallback is kept before the preferred path is tried again beside it; 5 s by default. */
   readonly preferredRetryMs?: number;
   /** Everything up to here has been sent to us; only what came may be passed on (rule HB1). */
   readonly onHeartbeat?: (position: Position, writer: number) => void;
@@ -38,6 +38,8 @@ export type FollowedView = {
   readonly lastError: string | null;
 };
 
+/** A relay is back on the better path soon: whoever reads from it is not disturbed by that. */
+const PREFERRED_RETRY_MS = 5_000;
 /** When every path has refused us for good, they may be configured otherwise after this. */
 const STOPPED_RETRY_MS = 5_000;
 
@@ -78,12 +80,12 @@ export class FollowedLog {
 
   start(): void {
     if (this.#source !== null) return;
-    const { log, sources, clock, random, preferredRetryMs, onHeartbeat } = this.#options;
+    const { log, sources, clock, random, onHeartbeat, preferredRetryMs = PREFERRED_RETRY_MS } = this.#options;
     this.#source = new ResilientSource({
       sources,
       clock,
       ...(random === undefined ? {} : { random }),
-      ...(preferredRetryMs === undefined ? {} : { preferredRetryMs }),
+      preferredRetryMs,
       position: log.position.epoch === 0 ? null : log.position,
       onBatch: batch => {
         const appended = applyBatch(log, batch, clock.monotonic());

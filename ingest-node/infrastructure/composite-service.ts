@@ -1,0 +1,228 @@
+import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { StreamSource } from '../../shared/stream/source.ts';
+import { comparePositions, type Position } from '../../shared/wire/position.ts';
+import type { ComponentHealth, Mode } from '../../shared/wire/service-info.ts';
+import { disabledComponent } from '../operations/health.ts';
+import {
+  FencedError,
+  INFRASTRUCTURE_NAMES,
+  type InfrastructureName,
+  type InfrastructureService,
+  type PathTail,
+  type PublishTerm,
+} from './infrastructure-service.ts';
+import { StoredPath } from './stored-path.ts';
+import { WebSocketService } from './websocket-service.ts';
+import { within } from './within.ts';
+
+export type Modes = { readonly configured: Mode; readonly active: Mode };
+
+export type InfrastructureOptions = {
+  /** Those that store the stream; the leader's WebSocket is always there. */
+  readonly services: readonly InfrastructureService[];
+  readonly clock: Clock;
+  readonly onModeChange?: (modes: Modes) => void;
+  /** Consumers go back to a path that has failed when it has been well for so long. */
+  readonly healthyAfterMs?: number;
+  readonly webSocket?: WebSocketService;
+};
+
+/** What became of raising the fence on every path. */
+export type FenceReport = {
+  /** Longest first. */
+  readonly tails: readonly {
+    readonly name: InfrastructureName;
+    readonly tail: PathTail;
+    readonly source: StreamSource;
+  }[];
+  readonly failures: readonly { readonly name: InfrastructureName; readonly error: Error }[];
+  /** Somebody higher has been there: this node must not lead (rule EPO2). */
+  readonly higher: number | null;
+};
+
+/** Health is looked at so often; what it rests on is a second old at most. */
+const LOOK_EVERY_MS = 250;
+
+/** The stream's infrastructures as one: published on all of them, read from the best. One that is away holds nobody up. */
+export class Infrastructure {
+  readonly #clock: Clock;
+  readonly #onModeChange: (modes: Modes) => void;
+  readonly #webSocket: WebSocketService;
+  /** Best first. */
+  readonly #paths: readonly StoredPath[];
+  readonly #sources: readonly StreamSource[];
+  readonly #madeAt: number;
+  #term: PublishTerm | null = null;
+  #modes: Modes;
+  #cancelLook: CancelTimer = () => {};
+
+  constructor({ services, clock, onModeChange = () => {}, healthyAfterMs = 5_000, webSocket }: InfrastructureOptions) {
+    this.#clock = clock;
+    this.#madeAt = clock.now();
+    this.#onModeChange = onModeChange;
+    this.#webSocket = webSocket ?? new WebSocketService({ clock });
+    this.#paths = [...services]
+      .sort((a, b) => INFRASTRUCTURE_NAMES.indexOf(a.name) - INFRASTRUCTURE_NAMES.indexOf(b.name))
+      .map(service => new StoredPath(service, clock, healthyAfterMs));
+    this.#sources = [...this.#paths.flatMap(({ source }) => source ?? []), this.#webSocket.source];
+    this.#modes = { configured: this.#configuredMode(), active: 'websocket' };
+  }
+
+  /** Begins to watch the health of every path. */
+  start(): void {
+    for (const { service } of this.#paths) service.start();
+    this.#look();
+  }
+
+  /** What the installation is meant to run on, and what it runs on now. */
+  get mode(): Modes {
+    return this.#modes;
+  }
+
+  /** The operator's switch. Does nothing for an infrastructure that this installation does not have. */
+  setEnabled(name: InfrastructureName, isEnabled: boolean): void {
+    const path = this.#path(name);
+    if (path === undefined || path.isEnabled === isEnabled) return;
+    path.setEnabled(isEnabled);
+    if (isEnabled && this.#term !== null) path.service.publish(this.#term);
+    this.#observe();
+  }
+
+  isConfigured(name: InfrastructureName): boolean {
+    return name === 'websocket' || this.#path(name) !== undefined;
+  }
+
+  isEnabled(name: InfrastructureName): boolean {
+    return name === 'websocket' || this.#path(name)?.isEnabled === true;
+  }
+
+  /** Where the present leader's stream is; `null` while nobody leads, or this node does. */
+  setLeader(url: string | null): void {
+    this.#webSocket.setLeader(url);
+  }
+
+  /** The highest epoch that any path remembers (rule EPO2). Rejects when one cannot be asked. */
+  async highestWriter(): Promise<number> {
+    const tails = await Promise.all(this.#enabled.map(({ service }) => service.tail()));
+    return Math.max(0, ...tails.map(({ writer, position }) => Math.max(writer, position?.epoch ?? 0)));
+  }
+
+  /** Raises the fence on every path at once; none may take longer than that. */
+  async fence(epoch: number, withinMs = 300): Promise<FenceReport> {
+    const tails: FenceReport['tails'][number][] = [];
+    const failures: FenceReport['failures'][number][] = [];
+    const raise = async ({ service }: StoredPath) => {
+      const { name, source } = service;
+      try {
+        const tail = await within(service.fence(epoch), withinMs, this.#clock);
+        if (source !== null) tails.push({ name, tail, source });
+      } catch (error) {
+        failures.push({ name, error: error instanceof Error ? error : new Error(String(error)) });
+      }
+    };
+    await Promise.all(this.#enabled.map(raise));
+    tails.sort((a, b) => byLength(a.tail.position, b.tail.position));
+    const higher = failures.map(({ error }) => (error instanceof FencedError ? error.higher : 0));
+    return { tails, failures, higher: higher.some(writer => writer > 0) ? Math.max(...higher) : null };
+  }
+
+  publish({ epoch, log, onFenced }: PublishTerm): void {
+    const term: PublishTerm = {
+      epoch,
+      log,
+      onFenced: higher => {
+        // The first path that says so speaks for all.
+        if (this.#term !== term) return;
+        this.retire();
+        onFenced(higher);
+      },
+    };
+    this.#term = term;
+    for (const { service } of this.#enabled) service.publish(term);
+    this.#webSocket.publish(term);
+  }
+
+  heartbeat(): void {
+    for (const { service } of this.#enabled) service.heartbeat();
+  }
+
+  /** Whether all that the log holds has arrived on every living path within the time (rule HND1). */
+  async flush(withinMs: number): Promise<boolean> {
+    const living = this.#enabled.filter(({ isDown }) => !isDown);
+    const flushed = await Promise.all(living.map(({ service }) => service.flush(withinMs)));
+    return flushed.every(isFlushed => isFlushed);
+  }
+
+  retire(): void {
+    this.#term = null;
+    for (const { service } of this.#paths) service.retire();
+    this.#webSocket.retire();
+  }
+
+  /** In order of preference, with those that this installation does without. */
+  health(): ComponentHealth[] {
+    return INFRASTRUCTURE_NAMES.map(name => {
+      if (name === 'websocket') return this.#webSocket.health();
+      const path = this.#path(name);
+      return path === undefined ? disabledComponent(name, this.#madeAt) : path.health();
+    });
+  }
+
+  /** For followers, best first: the same objects as long as this lives, however the paths fare. */
+  sources(): readonly StreamSource[] {
+    return this.#sources;
+  }
+
+  /** One path alone, as long as it is switched on; `null` when this installation does not have it. */
+  sourceOf(name: InfrastructureName): StreamSource | null {
+    return name === 'websocket' ? this.#webSocket.source : (this.#path(name)?.source ?? null);
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelLook();
+    this.retire();
+    await Promise.all([...this.#paths.map(path => path.stop()), this.#webSocket.stop()]);
+  }
+
+  get #enabled(): readonly StoredPath[] {
+    return this.#paths.filter(({ isEnabled }) => isEnabled);
+  }
+
+  #path(name: InfrastructureName): StoredPath | undefined {
+    return this.#paths.find(({ service }) => service.name === name);
+  }
+
+  #look(): void {
+    this.#observe();
+    this.#cancelLook = this.#clock.setTimer(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  #observe(): void {
+    const now = this.#clock.monotonic();
+    for (const path of this.#paths) path.observe(now);
+    const isAvailable = (name: InfrastructureName) => this.#path(name)?.isAvailable === true;
+    const modes: Modes = {
+      configured: this.#configuredMode(),
+      active: modeOf(isAvailable('kafka'), isAvailable('redis')),
+    };
+    const { configured, active } = this.#modes;
+    if (modes.configured === configured && modes.active === active) return;
+    this.#modes = modes;
+    this.#onModeChange(modes);
+  }
+
+  #configuredMode(): Mode {
+    return modeOf(this.isEnabled('kafka'), this.isEnabled('redis'));
+  }
+}
+
+function modeOf(kafka: boolean, redis: boolean): Mode {
+  if (kafka) return redis ? 'kafka+redis' : 'kafka';
+  return redis ? 'redis' : 'websocket';
+}
+
+/** Longest first; nothing at all is last. */
+function byLength(a: Position | null, b: Position | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return comparePositions(b, a);
+}

@@ -1,0 +1,294 @@
+import { type Backoff, fullJitterMs } from '../../shared/base/backoff.ts';
+import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import { StreamCursor, type TakenUnit } from '../../shared/stream/cursor.ts';
+import type { StreamLog } from '../../shared/stream/stream-log.ts';
+import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
+import type { Batch } from '../../shared/wire/messages.ts';
+import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
+import { FencedError, type PathTail, type PublishTerm } from './infrastructure-service.ts';
+
+/** One unit on its way to the path's history and its live readers. */
+export type PathUnit = {
+  readonly writer: number;
+  /** What the path must end at for this unit to fit; `null`: it must be empty. */
+  readonly after: Position | null;
+  /** What the path ends at afterwards. */
+  readonly position: Position;
+  /** Encoded batches: one, or the parts of one. */
+  readonly messages: readonly string[];
+  /** Everything up to here may be forgotten by the path, but what follows its snapshot. */
+  readonly forget: Position;
+  /** The snapshot is so old that history need not reach back to it any more. */
+  readonly forgetsSnapshot: boolean;
+  /** Throws away what the path holds: nothing of it continues to this unit. */
+  readonly replaces: boolean;
+  /** Live readers have had it already: for the history only. */
+  readonly isRepeated: boolean;
+};
+
+export type PathSnapshot = {
+  readonly writer: number;
+  readonly position: Position;
+  readonly lineage: Lineage;
+  readonly messages: readonly string[];
+};
+
+/** How a path is written, each call one atomic step that is refused with {@link FencedError} when somebody higher was there. */
+export type PathWriter = {
+  fence(writer: number): Promise<PathTail>;
+  append(unit: PathUnit): Promise<PathAnswer>;
+  beat(writer: number, after: Position | null, message: string): Promise<PathAnswer>;
+  writeSnapshot(snapshot: PathSnapshot): Promise<void>;
+};
+
+export type PathAnswer = {
+  /** Nothing was written: the path does not end where the writer believed, so it has to look again. */
+  readonly hasMoved: boolean;
+  /** There is no snapshot for newcomers, whatever became of it. */
+  readonly lacksSnapshot: boolean;
+};
+
+export type PathPublisherOptions = {
+  readonly writer: PathWriter;
+  readonly clock: Clock;
+  /** Least time between the beginnings of two writes: what is sealed in between travels merged. */
+  readonly paceMs: number;
+  readonly snapshotIntervalMs: number;
+  readonly random: () => number;
+  readonly retry?: Backoff;
+};
+
+/** While a path is away it is asked again about this often. */
+const RETRY: Backoff = { baseMs: 250, capMs: 1_000 };
+
+/** History reaches back to the last snapshot; when so many in a row could not be written it does no longer. */
+const SNAPSHOT_MISSES = 3;
+
+/**
+ * Publishes a log on one path, as a cursor over the log's ring: one write at a time, at the path's own pace. It believes
+ * only what the path has acknowledged; after every doubt it reads the path's end back and goes on from there.
+ */
+export class PathPublisher {
+  readonly #options: Required<PathPublisherOptions>;
+  #term: PublishTerm | null = null;
+  #unlisten: () => void = () => {};
+  /** `null`: where the path ends is not known. */
+  #cursor: StreamCursor | null = null;
+  #tail: Position | null = null;
+  #replaces = false;
+  /** What live readers have had from this term, whatever the path has lost since. */
+  #published: Position = { epoch: 0, offset: 0 };
+  /** Of the last snapshot; `null`: one is owed. */
+  #snapshotPosition: Position | null = null;
+  /** When it was written, or when the term began without one. */
+  #snapshotAt = 0;
+  #isBeatDue = false;
+  #isWorking = false;
+  #startedAt = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #cancelSleep: CancelTimer = () => {};
+  #wakeSleeper: () => void = () => {};
+  readonly #levelWaiters = new Set<() => void>();
+
+  constructor(options: PathPublisherOptions) {
+    this.#options = { retry: RETRY, ...options };
+  }
+
+  begin(term: PublishTerm): void {
+    this.end();
+    this.#term = term;
+    this.#published = { epoch: 0, offset: 0 };
+    this.#snapshotAt = this.#options.clock.monotonic();
+    this.#unlisten = term.log.onChange(() => this.#wake());
+    this.#wake();
+  }
+
+  end(): void {
+    this.#unlisten();
+    this.#term = null;
+    this.#cursor = null;
+    this.#snapshotPosition = null;
+    this.#isBeatDue = false;
+    this.#cancelSleep();
+    this.#wakeSleeper();
+    this.#tellWaiters();
+  }
+
+  heartbeat(): void {
+    this.#isBeatDue = true;
+    this.#wake();
+  }
+
+  /** Whether the path has everything that the log holds, and a snapshot to begin from. */
+  get isLevel(): boolean {
+    return this.#term !== null && this.#cursor?.isCaughtUp === true && !this.#isSnapshotDue(this.#term.log);
+  }
+
+  async flush(withinMs: number): Promise<boolean> {
+    const { clock } = this.#options;
+    const until = clock.monotonic() + withinMs;
+    while (this.#term !== null && !(this.isLevel && !this.#isWorking)) {
+      const leftMs = until - clock.monotonic();
+      if (leftMs <= 0) return false;
+      await new Promise<void>(resolve => {
+        const done = () => {
+          cancel();
+          this.#levelWaiters.delete(done);
+          resolve();
+        };
+        const cancel = clock.setTimer(leftMs, done);
+        this.#levelWaiters.add(done);
+      });
+    }
+    return this.#term !== null;
+  }
+
+  #tellWaiters(): void {
+    for (const done of this.#levelWaiters) done();
+  }
+
+  #wake(): void {
+    if (this.#isWorking || this.#term === null) return;
+    this.#isWorking = true;
+    void this.#work().finally(() => {
+      this.#isWorking = false;
+      this.#tellWaiters();
+    });
+  }
+
+  async #work(): Promise<void> {
+    for (let term = this.#term; term !== null && this.#hasWork(term.log); term = this.#term) {
+      await this.#sleep(this.#waitMs());
+      if (this.#term !== term) continue;
+      this.#startedAt = this.#options.clock.monotonic();
+      try {
+        await this.#step(term);
+        this.#failures = 0;
+      } catch (error) {
+        if (this.#term !== term) continue;
+        this.#cursor = null;
+        if (error instanceof FencedError) {
+          this.end();
+          term.onFenced(error.higher);
+        } else this.#failures++;
+      }
+    }
+  }
+
+  #hasWork(log: StreamLog): boolean {
+    return this.#cursor === null || this.#isBeatDue || this.#isSnapshotDue(log) || !this.#cursor.isCaughtUp;
+  }
+
+  #waitMs(): number {
+    const { clock, paceMs, retry, random } = this.#options;
+    // The first failure is usually one lost connection: its jitter spreads what comes after.
+    const pauseMs = this.#failures === 0 ? paceMs : paceMs + fullJitterMs(this.#failures, retry, random);
+    return Math.max(0, this.#startedAt + pauseMs - clock.monotonic());
+  }
+
+  #sleep(ms: number): Promise<void> {
+    if (ms <= 0) return Promise.resolve();
+    return new Promise(resolve => {
+      this.#wakeSleeper = resolve;
+      this.#cancelSleep = this.#options.clock.setTimer(ms, resolve);
+    });
+  }
+
+  async #step(term: PublishTerm): Promise<void> {
+    if (this.#cursor === null) {
+      await this.#look(term);
+      return;
+    }
+    const unit = this.#cursor.takeUnit();
+    if (unit?.snapshot != null) {
+      // The log no longer holds what this path lacks. Looking again finds that nothing continues.
+      this.#cursor = null;
+      return;
+    }
+    // The state belongs to this very moment: while the unit is on its way the log goes on.
+    const snapshot = this.#cursor.isCaughtUp && this.#isSnapshotDue(term.log) ? this.#takeSnapshot(term) : null;
+    if (unit !== null && !(await this.#append(term, unit))) return;
+    if (snapshot !== null) await this.#writeSnapshot(term, snapshot);
+    else if (unit === null) await this.#beat(term);
+  }
+
+  /** Raises the fence, and decides from what the path holds where to go on. */
+  async #look(term: PublishTerm): Promise<void> {
+    const { log, epoch } = term;
+    const { position } = await this.#options.writer.fence(epoch);
+    if (this.#term !== term) return;
+    const continues =
+      position !== null && log.plan(position).kind === 'resume' && comparePositions(position, log.position) <= 0;
+    this.#tail = position;
+    this.#replaces = position !== null && !continues;
+    this.#cursor = new StreamCursor(log, continues ? position : (log.ring.floor ?? log.position), 'full');
+    this.#snapshotPosition = null;
+  }
+
+  async #append(term: PublishTerm, { messages, position }: TakenUnit): Promise<boolean> {
+    const { epoch, log } = term;
+    const { clock, snapshotIntervalMs } = this.#options;
+    const answer = await this.#options.writer.append({
+      writer: epoch,
+      after: this.#tail,
+      position,
+      messages: position.epoch === epoch ? messages : messages.map(message => withWriter(message, epoch)),
+      forget: log.ring.floor ?? position,
+      forgetsSnapshot: clock.monotonic() - this.#snapshotAt > SNAPSHOT_MISSES * snapshotIntervalMs,
+      replaces: this.#replaces,
+      isRepeated: comparePositions(position, this.#published) <= 0,
+    });
+    if (this.#term !== term) return false;
+    this.#heed(answer);
+    if (answer.hasMoved) return false;
+    this.#tail = position;
+    this.#replaces = false;
+    if (comparePositions(position, this.#published) > 0) this.#published = position;
+    return true;
+  }
+
+  async #beat(term: PublishTerm): Promise<void> {
+    if (!this.#isBeatDue) return;
+    this.#isBeatDue = false;
+    const { epoch, offset } = term.log.position;
+    const beat = heartbeatAt(term.epoch, epoch, offset, offset === 0 ? term.log.lineage : undefined);
+    const answer = await this.#options.writer.beat(term.epoch, this.#tail, encodeMessage(beat));
+    if (this.#term === term) this.#heed(answer);
+  }
+
+  #heed({ hasMoved, lacksSnapshot }: PathAnswer): void {
+    if (hasMoved) this.#cursor = null;
+    if (lacksSnapshot) this.#snapshotPosition = null;
+  }
+
+  #isSnapshotDue({ ring, position }: StreamLog): boolean {
+    const last = this.#snapshotPosition;
+    if (this.#cursor === null) return false;
+    if (last === null) return true;
+    // What has not moved has not changed.
+    if (comparePositions(last, position) === 0) return false;
+    const { clock, snapshotIntervalMs } = this.#options;
+    if (clock.monotonic() - this.#snapshotAt >= snapshotIntervalMs) return true;
+    // Whoever begins from it must find in the history all that follows.
+    return ring.floor !== null && comparePositions(last, ring.floor) < 0;
+  }
+
+  #takeSnapshot({ epoch, log }: PublishTerm): PathSnapshot {
+    const { position, lineage } = log;
+    return { writer: epoch, position, lineage, messages: log.snapshotMessages('full', 'initial') };
+  }
+
+  async #writeSnapshot(term: PublishTerm, snapshot: PathSnapshot): Promise<void> {
+    await this.#options.writer.writeSnapshot(snapshot);
+    if (this.#term === term && this.#cursor !== null) {
+      this.#snapshotPosition = snapshot.position;
+      this.#snapshotAt = this.#options.clock.monotonic();
+    }
+  }
+}
+
+/** Rule EPO1: a batch of an epoch before ours, copied forward under our own name. */
+function withWriter(message: string, writer: number): string {
+  const batch: Batch = JSON.parse(message);
+  return encodeMessage({ ...batch, writer });
+}

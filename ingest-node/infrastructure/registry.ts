@@ -1,0 +1,21 @@
+import type { Clock } from '../../shared/base/clock.ts';
+import type { InfrastructureName, InfrastructureService } from './infrastructure-service.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import { RedisService } from './redis-service.ts';
+
+/** How the infrastructures that the environment names are reached. */
+export type InfrastructureAccess = {
+  readonly redis: RedisConnection | null;
+};
+
+type Factory = (access: InfrastructureAccess, clock: Clock) => InfrastructureService | null;
+
+/** Every infrastructure that stores the stream, best first. A new one is a file of its own, a line here, and the suite. */
+const FACTORIES = {
+  redis: ({ redis }, clock) => (redis === null ? null : new RedisService({ connection: redis, clock })),
+} as const satisfies Partial<Record<InfrastructureName, Factory>>;
+
+/** Those that can be reached, best first. */
+export function createInfrastructureServices(access: InfrastructureAccess, clock: Clock): InfrastructureService[] {
+  return Object.values(FACTORIES).flatMap(create => create(access, clock) ?? []);
+}
