@@ -35,6 +35,8 @@ export class EventStream {
     this.#response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
+      // Nothing else ever follows on this socket, so its end need not be waited for.
+      connection: 'close',
       // What stands in front must pass each line on at once.
       'x-accel-buffering': 'no',
     });

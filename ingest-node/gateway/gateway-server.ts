@@ -8,25 +8,34 @@ import { EventStream, type EventStreamLimits } from './event-stream.ts';
 import { type GatewayStore, StoreUnreachable, type SubscriptionKind } from './gateway-store.ts';
 import type { ScriptLibrary } from './registered-script.ts';
 import { type Reply, type ReplyEncoding, ReplyError, type RestAnswer, replyBytes, restAnswer } from './reply.ts';
+import { readBody } from './request-body.ts';
 import { BadRequest, type RestLimits, type RestRequest, readRestRequest } from './rest-request.ts';
 
 export type GatewayLimits = RestLimits &
   EventStreamLimits & {
     readonly maxBodyBytes: number;
     readonly maxReplyBytes: number;
+    /** Sockets open at one time, event streams included; more are refused without a word. */
+    readonly maxConnections: number;
     /** Event streams open at one time. */
     readonly maxSubscribers: number;
+    /** How long a client may take to send its request, and how long to read an answer that is no stream. */
+    readonly maxTransferMs: number;
   };
 
 export const GATEWAY_LIMITS: GatewayLimits = {
   maxBodyBytes: 10 * 1024 * 1024,
   maxReplyBytes: 64 * 1024 * 1024,
   maxCommands: 1000,
+  maxConnections: 2000,
   maxSubscribers: 1000,
+  maxTransferMs: 30_000,
   maxWaitingBytes: 8 * 1024 * 1024,
   maxLineBytes: 1024 * 1024,
 };
 
+const HEADERS_WITHIN_MS = 10_000;
+const CHECK_SLOW_CLIENTS_MS = 5_000;
 const KEEP_ALIVE_MS = 20_000;
 /** How long commands under way may take when the gateway stops. */
 const GRACE_MS = 500;
@@ -39,6 +48,9 @@ export type GatewayCounts = {
   readonly unauthorized: number;
   readonly subscribers: number;
   readonly cutSubscribers: number;
+  /** Answers cut because nobody read them. */
+  readonly abandonedAnswers: number;
+  readonly refusedConnections: number;
   /** Messages left out because they were too long for a line. */
   readonly oversizedMessages: number;
 };
@@ -61,14 +73,34 @@ export class GatewayServer {
   readonly #limits: GatewayLimits;
   readonly #server: Server;
   readonly #streams = new Set<EventStream>();
-  readonly #counts = { requests: 0, errors: 0, unauthorized: 0, cutSubscribers: 0, oversizedMessages: 0 };
+  readonly #counts = {
+    requests: 0,
+    errors: 0,
+    unauthorized: 0,
+    cutSubscribers: 0,
+    abandonedAnswers: 0,
+    refusedConnections: 0,
+    oversizedMessages: 0,
+  };
   #stopKeepAlive = () => {};
   #isStopping = false;
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
+    // An empty token would be given by everybody who gives none.
+    if (options.token === '') throw new Error('the gateway needs a token');
     this.#limits = options.limits ?? GATEWAY_LIMITS;
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    const { maxConnections, maxTransferMs } = this.#limits;
+    this.#server = createServer(
+      {
+        requestTimeout: maxTransferMs,
+        headersTimeout: Math.min(maxTransferMs, HEADERS_WITHIN_MS),
+        connectionsCheckingInterval: Math.min(maxTransferMs, CHECK_SLOW_CLIENTS_MS),
+      },
+      (request, response) => void this.#answer(request, response),
+    );
+    this.#server.maxConnections = maxConnections;
+    this.#server.on('drop', () => this.#counts.refusedConnections++);
   }
 
   get counts(): GatewayCounts {
@@ -104,6 +136,8 @@ export class GatewayServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#counts.requests++;
     response.once('error', () => {});
+    // A client may go at any time, and in the middle of its body.
+    request.once('error', () => {});
     try {
       const url = readUrl(request);
       this.#authorize(request, url);
@@ -111,7 +145,7 @@ export class GatewayServer {
       const body = await readBody(request, this.#limits.maxBodyBytes);
       const rest = readRestRequest(request.method ?? 'GET', url, body, this.#limits);
       if (rest.kind === 'subscribe') await this.#subscribe(rest.to, rest.name, response);
-      else sendJson(response, 200, await this.#run(rest, encoding));
+      else this.#send(response, 200, await this.#run(rest, encoding));
     } catch (error) {
       this.#fail(response, error);
     }
@@ -200,14 +234,30 @@ export class GatewayServer {
 
   #fail(response: ServerResponse, error: unknown): void {
     this.#counts.errors++;
-    if (error instanceof BadRequest) sendJson(response, error.status, { error: error.message });
-    else if (error instanceof ReplyError) sendJson(response, 400, { error: error.message });
+    // Gone in the middle of its request, or sent away: nobody to answer.
+    if (response.destroyed || response.socket?.destroyed !== false) return void response.destroy();
+    if (error instanceof BadRequest) this.#send(response, error.status, { error: error.message });
+    else if (error instanceof ReplyError) this.#send(response, 400, { error: error.message });
     else if (error instanceof StoreUnreachable) {
-      sendJson(response, 503, { error: `ERR the Redis behind the gateway does not answer: ${error.message}` });
+      this.#send(response, 503, { error: `ERR the Redis behind the gateway does not answer: ${error.message}` });
     } else {
       this.#options.logger.error({ error: String(error) }, 'a gateway request failed');
-      sendJson(response, 500, { error: 'ERR internal error' });
+      this.#send(response, 500, { error: 'ERR internal error' });
     }
+  }
+
+  #send(response: ServerResponse, status: number, body: unknown): void {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    if (this.#isStopping) response.shouldKeepAlive = false;
+    const wasRead = this.#options.clock.setTimer(this.#limits.maxTransferMs, () => {
+      this.#counts.abandonedAnswers++;
+      response.destroy();
+    });
+    response.once('close', wasRead);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   }
 
   #keepAlive(): void {
@@ -229,28 +279,6 @@ function readEncoding(request: IncomingMessage): ReplyEncoding {
   if (format !== undefined && format !== 'json')
     throw new BadRequest(`ERR the response format ${format} is not supported`);
   return request.headers['upstash-encoding'] === 'base64' ? 'base64' : 'plain';
-}
-
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    // The rest is read and forgotten: a client that is still writing would not hear the answer.
-    if (bytes <= maxBytes) chunks.push(chunk);
-  }
-  if (bytes > maxBytes) {
-    throw new BadRequest(`ERR max request size exceeded. Limit: ${maxBytes} bytes, Actual: ${bytes} bytes.`);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  if (response.headersSent || response.destroyed) {
-    response.destroy();
-    return;
-  }
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
 function listenFault(error: NodeJS.ErrnoException, host: string, port: number): string {

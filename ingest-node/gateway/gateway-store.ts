@@ -15,6 +15,15 @@ export type Subscriber = {
   onLost(): void;
 };
 
+export type StoreHealth = {
+  /** Why commands or messages do not get through at the moment; `null` when they do. */
+  readonly fault: string | null;
+  /** Epoch milliseconds: since when it has been so. */
+  readonly since: number;
+  /** Of the last round trip; `null` where there is none. */
+  readonly latencyMs: number | null;
+};
+
 export interface GatewayStore {
   /**
    * Runs commands in their order, where others' may come between them. What a command answers stands in its place, a failure
@@ -31,8 +40,7 @@ export interface GatewayStore {
    */
   subscribe(kind: SubscriptionKind, name: string, subscriber: Subscriber): Promise<() => void>;
 
-  /** Whether commands can be run at the moment. */
-  readonly isReachable: boolean;
+  readonly health: StoreHealth;
 
   /** Ends every subscription (`onLost`) and lets go of connections. */
   close(): Promise<void>;

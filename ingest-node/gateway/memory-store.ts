@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import { type CommandName, isAllowedCommand, refuseArity, wrongArity } from './commands.ts';
-import type { Command, GatewayStore, Subscriber, SubscriptionKind } from './gateway-store.ts';
+import type { Command, GatewayStore, StoreHealth, Subscriber, SubscriptionKind } from './gateway-store.ts';
 import { HASH_COMMANDS } from './memory/hash-commands.ts';
 import { parseInteger } from './memory/integers.ts';
 import { type CommandTable, KEY_COMMANDS, type MemoryCommand, STRING_COMMANDS } from './memory/key-commands.ts';
@@ -29,16 +29,18 @@ const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
  * holds is gone with the process.
  */
 export class MemoryStore implements GatewayStore {
-  readonly isReachable = true;
+  readonly health: StoreHealth;
   readonly #clock: Clock;
   readonly #keys: Keyspace;
   readonly #board = new MessageBoard();
   readonly #scripts: ScriptLibrary;
   readonly #maxBytes: number;
   /** Messages on their way: delivered when the command or script that sent them is done. */
-  #outgoing: (() => void)[] = [];
+  readonly #outgoing: (() => void)[] = [];
+  #isDelivering = false;
 
   constructor({ clock, scripts, maxBytes = DEFAULT_MAX_BYTES }: MemoryStoreOptions) {
+    this.health = { fault: null, since: clock.now(), latencyMs: null };
     this.#clock = clock;
     this.#keys = new Keyspace(clock);
     this.#scripts = scripts;
@@ -65,8 +67,13 @@ export class MemoryStore implements GatewayStore {
     return replies;
   }
 
-  async subscribe(kind: SubscriptionKind, name: string, subscriber: Subscriber): Promise<() => void> {
+  /** As {@link subscribe}, at once. */
+  listen(kind: SubscriptionKind, name: string, subscriber: Subscriber): () => void {
     return this.#board.subscribe(kind, name, subscriber);
+  }
+
+  async subscribe(kind: SubscriptionKind, name: string, subscriber: Subscriber): Promise<() => void> {
+    return this.listen(kind, name, subscriber);
   }
 
   async close(): Promise<void> {
@@ -118,11 +125,17 @@ export class MemoryStore implements GatewayStore {
     return listeners.length;
   }
 
+  /** In the order of publishing for everyone, also when somebody publishes while hearing a message. */
   #deliver(): void {
-    if (this.#outgoing.length === 0) return;
-    const messages = this.#outgoing;
-    this.#outgoing = [];
-    for (const send of messages) send();
+    if (this.#isDelivering || this.#outgoing.length === 0) return;
+    this.#isDelivering = true;
+    try {
+      // The list may grow meanwhile.
+      for (let index = 0; index < this.#outgoing.length; index++) this.#outgoing[index]!();
+    } finally {
+      this.#outgoing.length = 0;
+      this.#isDelivering = false;
+    }
   }
 
   #script([subcommand, ...args]: readonly string[]): Reply {

@@ -1,16 +1,21 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../../shared/base/clock.ts';
 import {
   type Command,
   type GatewayStore,
+  type StoreHealth,
   StoreUnreachable,
   type Subscriber,
   type SubscriptionKind,
 } from './gateway-store.ts';
+import { LinkHealth } from './link-health.ts';
+import { LinkWatch } from './link-watch.ts';
 import { type Reply, ReplyError } from './reply.ts';
 
 export type RedisStoreOptions = {
   /** `redis://` or `rediss://`, with user and password if it asks for them. */
   readonly url: string;
+  readonly clock: Clock;
   /** What to say about the connection, for the log; each state once. */
   readonly onConnection: (isReachable: boolean, reason: string | null) => void;
 };
@@ -36,18 +41,14 @@ export class RedisStore implements GatewayStore {
   readonly #commands: Redis;
   readonly #messages: Redis;
   readonly #audiences = { channel: new Map<string, Audience>(), pattern: new Map<string, Audience>() };
-  readonly #onConnection: RedisStoreOptions['onConnection'];
-  #isReachable = false;
-  #lastReason: string | null = null;
+  readonly #health: LinkHealth;
+  readonly #watches: readonly LinkWatch[];
 
-  constructor({ url, onConnection }: RedisStoreOptions) {
-    this.#onConnection = onConnection;
+  constructor({ url, clock, onConnection }: RedisStoreOptions) {
+    this.#health = new LinkHealth(['commands', 'messages'], { clock, onChange: onConnection });
     this.#commands = new Redis(url, CONNECTION);
     this.#messages = new Redis(url, CONNECTION);
-    this.#commands.on('ready', () => this.#setReachable(true, null));
-    this.#commands.on('close', () => this.#setReachable(false, this.#lastReason));
-    this.#commands.on('error', (error: Error) => this.#fail(error));
-    this.#messages.on('error', (error: Error) => this.#fail(error));
+    this.#watches = [this.#watch('commands', this.#commands, clock), this.#watch('messages', this.#messages, clock)];
     this.#messages.on('close', () => this.#loseAll());
     this.#messages.on('messageBuffer', (channel: Buffer, payload: Buffer) => {
       this.#deliver('channel', channel, channel, payload);
@@ -57,8 +58,8 @@ export class RedisStore implements GatewayStore {
     });
   }
 
-  get isReachable(): boolean {
-    return this.#isReachable;
+  get health(): StoreHealth {
+    return this.#health.health;
   }
 
   async run(commands: readonly Command[]): Promise<readonly Reply[]> {
@@ -107,6 +108,7 @@ export class RedisStore implements GatewayStore {
   }
 
   async close(): Promise<void> {
+    for (const watch of this.#watches) watch.stop();
     this.#loseAll();
     this.#commands.disconnect();
     this.#messages.disconnect();
@@ -140,15 +142,26 @@ export class RedisStore implements GatewayStore {
     }
   }
 
-  #fail(error: Error): void {
-    this.#lastReason = error.message;
-    this.#setReachable(false, error.message);
-  }
-
-  #setReachable(isReachable: boolean, reason: string | null): void {
-    if (isReachable === this.#isReachable) return;
-    this.#isReachable = isReachable;
-    this.#onConnection(isReachable, reason);
+  #watch(link: 'commands' | 'messages', redis: Redis, clock: Clock): LinkWatch {
+    let lastError: string | null = null;
+    redis.on('ready', () => this.#health.note(link, null));
+    redis.on('error', (error: Error) => {
+      lastError = faultOf(error);
+      this.#health.note(link, lastError);
+    });
+    redis.on('close', () => this.#health.note(link, lastError ?? 'the connection broke'));
+    return new LinkWatch({
+      clock,
+      ping: () => redis.ping(),
+      redial: () => redis.disconnect(true),
+      onAnswer: (fault, latencyMs) => {
+        if (fault === null) lastError = null;
+        // What the client says of a connection that is not there is less than what broke it.
+        const told = redis.status === 'ready' ? fault : (lastError ?? fault);
+        if (link === 'commands' && told === null) this.#health.note(link, null, latencyMs);
+        else this.#health.note(link, told);
+      },
+    });
   }
 }
 
@@ -162,6 +175,11 @@ function toReply(value: unknown): Reply {
 /** An error that Redis itself answered, as against one of the connection. */
 function isRedisError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** A refused connection says why in its code alone. */
+function faultOf(error: Error): string {
+  return error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
 }
 
 function unreachable(error: unknown): StoreUnreachable {

@@ -2,6 +2,7 @@
  * What a request asks for, out of method, path and body: the Upstash REST protocol.
  * https://upstash.com/docs/redis/features/restapi
  */
+import { isAllowedCommand } from './commands.ts';
 import type { Command, SubscriptionKind } from './gateway-store.ts';
 
 export type RestRequest =
@@ -17,7 +18,7 @@ export type RestLimits = {
 /** A request that does not follow the protocol: status and `{"error"}` of the answer. */
 export class BadRequest extends Error {
   override readonly name = 'BadRequest';
-  readonly status: 400 | 401 | 405 | 429;
+  readonly status: 400 | 401 | 404 | 405 | 413 | 429;
 
   constructor(message: string, status: BadRequest['status'] = 400) {
     super(message);
@@ -39,6 +40,12 @@ export function readRestRequest(method: string, url: URL, body: string, limits: 
     const [, name] = words;
     if (name === undefined || words.length > 2) throw new BadRequest(`ERR ${first} takes one name in the path`);
     return { kind: 'subscribe', to: first === 'subscribe' ? 'channel' : 'pattern', name };
+  }
+  if (!isAllowedCommand(first.toUpperCase())) {
+    throw new BadRequest(
+      `ERR there is nothing at /${words[0]}: it is neither a command nor a path of this gateway`,
+      404,
+    );
   }
   // `POST /set/foo?EX=100` with `bar` as body is `SET foo bar EX 100`.
   const options = [...url.searchParams].filter(([name]) => name !== '_token').flat();
@@ -77,7 +84,8 @@ function readCommands(value: unknown, { maxCommands }: RestLimits): Command[] {
 function readCommand(value: unknown): Command {
   if (!Array.isArray(value) || value.length === 0) throw new BadRequest('ERR empty command');
   return value.map(word => {
-    if (typeof word === 'string') return word;
+    // Half of a surrogate pair is no text; a Redis would be sent the same replacement.
+    if (typeof word === 'string') return word.toWellFormed();
     if (typeof word === 'number' || typeof word === 'boolean') return String(word);
     throw new BadRequest('ERR failed to parse the request: a command holds text, numbers and booleans only');
   });

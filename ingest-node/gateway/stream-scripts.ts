@@ -14,6 +14,8 @@ type Guarded = {
   readonly snapshot: string;
   /** Id of the newest entry, empty when there is none. */
   readonly last: string;
+  /** Where the snapshot stands; `null` when there is none that says so. */
+  readonly shown: { readonly epoch: number; readonly offset: number } | null;
   discard(key: string, why: string): void;
   answer(verdict: string, detail: string): Reply;
 };
@@ -52,16 +54,26 @@ function guard(call: RedisCall, keys: readonly string[], args: readonly string[]
   }
   known = Math.max(known, epochOf(call('HGET', snapshot, 'writer')) ?? 0);
 
-  const answer = (verdict: string, detail: string) => [verdict, detail, ...repaired];
-  if (writer === null) throw new ReplyError('ERR attempt to compare nil with number');
+  const [epoch, offset] = ['epoch', 'offset'].map(field => epochOf(call('HGET', snapshot, field))) as [
+    number | null,
+    number | null,
+  ];
+  const shown = epoch === null || offset === null ? null : { epoch, offset };
+  const answer = (verdict: string, detail: string) => [verdict, detail, shown === null ? 1 : 0, ...repaired];
+  if (writer === null) throw luaFault('attempt to compare nil with number');
   if (known > writer) return answer('fenced', String(known));
   if (fenced !== writer) call('SET', fence, args[0]!);
-  return { history, snapshot, last, discard, answer };
+  return { history, snapshot, last, shown, discard, answer };
 }
 
 function epochOf(text: Reply | undefined): number | null {
   const number = typeof text === 'string' ? luaNumber(text) : null;
-  return Number.isSafeInteger(number) && number! >= 0 ? number : null;
+  return Number.isInteger(number) && number! >= 0 && number! < 1e15 ? number : null;
+}
+
+/** A script that Lua itself ends; what exactly Lua says, and in which line, nobody needs to know. */
+function luaFault(what: string): ReplyError {
+  return new ReplyError(`ERR user_script: ${what}`);
 }
 
 function isGuarded(guarded: Guarded | Reply): guarded is Guarded {
@@ -86,14 +98,15 @@ function guarded(
 
 const fence = guarded('fence', FENCE_SCRIPT, (_, { answer, last }) => answer('done', last));
 
-const append = guarded('append', APPEND_SCRIPT, (call, { history, last, discard, answer }, args) => {
-  const [writer, after, id, forget, replaces, isRepeated, ...messages] = args;
+const append = guarded('append', APPEND_SCRIPT, (call, { history, last, shown, discard, answer }, args) => {
+  const [writer, after, id, keep, forgetsSnapshot, replaces, isRepeated, ...messages] = args;
   if (replaces === '1') call('DEL', history);
   else if (last === id) return answer('done', last);
   else if (last !== after) return answer('moved', last);
+  const keepFrom = forgetsSnapshot === '0' && shown !== null ? notAfter(keep, shown) : keep;
   const parts = messages.flatMap(message => ['part', message]);
   try {
-    call('XADD', history, 'MINID', '=', forget!, id!, 'writer', writer!, ...parts);
+    call('XADD', history, 'MINID', '=', keepFrom!, id!, 'writer', writer!, ...parts);
   } catch (error) {
     if (!(error instanceof ReplyError)) throw error;
     if (!error.message.includes('equal or smaller')) return error;
@@ -103,6 +116,15 @@ const append = guarded('append', APPEND_SCRIPT, (call, { history, last, discard,
   if (isRepeated === '0') for (const message of messages) call('PUBLISH', STREAM_CHANNEL, message);
   return answer('done', id!);
 });
+
+/** The first id to keep: not after the one that follows the snapshot. */
+function notAfter(keep: string | undefined, shown: { readonly epoch: number; readonly offset: number }): string {
+  const parts = /^(\d+)-(\d+)$/.exec(keep ?? '');
+  if (parts === null) throw luaFault('attempt to compare number with nil');
+  const [epoch, offset] = [Number(parts[1]), Number(parts[2])];
+  const isBefore = shown.epoch < epoch || (shown.epoch === epoch && shown.offset + 1 < offset);
+  return isBefore ? `${shown.epoch}-${shown.offset + 1}` : keep!;
+}
 
 const beat = guarded('beat', BEAT_SCRIPT, (call, { last, answer }, [, after, message]) => {
   if (last !== after) return answer('moved', last);

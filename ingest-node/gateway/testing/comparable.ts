@@ -14,7 +14,8 @@ export function comparable(command: Command, reply: Reply): unknown {
 
 function plainReply(reply: Reply): unknown {
   if (reply instanceof ReplyError) {
-    return { error: reply.message.replace(/user_script:\d+: /, '').replace(/(on @user_script)[:.].*$/s, '$1') };
+    const text = reply.message.replace(/user_script:.*? script:/s, 'a fault of Lua script:');
+    return { error: text.replace(/(on @user_script)[:.].*$/s, '$1') };
   }
   if (Buffer.isBuffer(reply)) return reply.toString();
   return Array.isArray(reply) ? reply.map(plainReply) : reply;

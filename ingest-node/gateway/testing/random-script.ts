@@ -5,8 +5,10 @@ import { scriptSha } from '../registered-script.ts';
 
 const KEYS = [FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY] as const;
 /** What a fence or a writer may be by mistake: everything that Lua takes for a number, and more that it does not. */
-const NUMBERS = ['0', '3', '007', ' 4 ', '5.0', '4.5', '1e1', '0x3', '-1', '9007199254740991', '9007199254740992'];
+const NUMBERS = ['0', '3', '007', ' 4 ', '5.0', '4.5', '1e1', '0x3', '-1', '999999999999999', '1e15'];
 const NO_NUMBERS = ['', ' ', 'x', '0x', '1e', '.', 'inf', 'nan', '1 2', '３', '\u00a03'];
+
+const ODD = [...NUMBERS, ...NO_NUMBERS];
 
 /** Commands of several nodes that write the stream, each with its own belief of where it ends, and of people who break it. */
 export class RandomWriters {
@@ -26,7 +28,7 @@ export class RandomWriters {
     if (chance < 0.13) return this.#misuse();
     if (chance < 0.25) return this.#script(FENCE_SCRIPT, this.#oneWriter());
     if (chance < 0.4) return this.#script(BEAT_SCRIPT, this.#oneWriter(), this.#end(), this.#message());
-    if (chance < 0.5) return this.#script(SNAPSHOT_SCRIPT, this.#oneWriter(), '1', '2', '[]', ...this.#messages());
+    if (chance < 0.5) return this.#snapshot();
     return this.#append();
   }
 
@@ -38,8 +40,16 @@ export class RandomWriters {
       ? `0-${Math.max(1, this.#offset - 8)}`
       : this.#pick([id, '9-9', 'x', ...this.#ids]);
     this.#ids.push(id);
-    const flags = [this.#chance(0.1) ? '1' : '0', this.#chance(0.2) ? '1' : '0'];
+    const flags = [0.5, 0.1, 0.2].map(share => (this.#chance(share) ? '1' : '0'));
     return this.#script(APPEND_SCRIPT, this.#oneWriter(), after, id, forget, ...flags, ...this.#messages());
+  }
+
+  #snapshot(): Command {
+    const offset = this.#chance(0.9)
+      ? `${Math.max(0, this.#offset - Math.floor(this.#random() * 12))}`
+      : this.#pick(ODD);
+    const epoch = this.#chance(0.9) ? String(this.#writer) : this.#pick(ODD);
+    return this.#script(SNAPSHOT_SCRIPT, this.#oneWriter(), epoch, offset, '[]', ...this.#messages());
   }
 
   /** Mostly the highest, which now and then is a new one; or one that was deposed, or nonsense. */
@@ -60,11 +70,11 @@ export class RandomWriters {
   #sabotage(): Command {
     const [fence, history, snapshot] = KEYS;
     return this.#pick<() => Command>([
-      () => ['SET', this.#pick(KEYS), this.#pick([...NUMBERS, ...NO_NUMBERS])],
-      () => ['SET', fence, this.#pick([...NUMBERS, ...NO_NUMBERS])],
+      () => ['SET', this.#pick(KEYS), this.#pick(ODD)],
+      () => ['SET', fence, this.#pick(ODD)],
       () => ['DEL', this.#pick(KEYS)],
       () => ['HSET', this.#pick([fence, history]), 'writer', '1'],
-      () => ['HSET', snapshot, 'writer', this.#pick([...NUMBERS, ...NO_NUMBERS])],
+      () => ['HSET', snapshot, this.#pick(['writer', 'epoch', 'offset']), this.#pick(ODD)],
       () => ['XADD', this.#pick([fence, snapshot]), '1-1', 'writer', '1'],
       () => ['XADD', history, `${this.#writer}-*`, this.#pick(['writer', 'other']), this.#pick([...NUMBERS, 'x'])],
       () => ['XTRIM', history, 'MAXLEN', '0'],
