@@ -142,10 +142,12 @@ describe('the HTTP surface', () => {
       offset: 1,
       components: [
         { name: 'leadership', enabled: true, state: 'up', lastError: null },
+        { name: 'zookeeper', enabled: false, state: 'disabled' },
+        { name: 'settings', enabled: true, state: 'up', lastError: null },
+        { name: 'mysql', enabled: false, state: 'disabled' },
         { name: 'kafka', enabled: false, state: 'disabled' },
         { name: 'redis', enabled: false, state: 'disabled' },
-        { name: 'mysql', enabled: false, state: 'disabled' },
-        { name: 'zookeeper', enabled: false, state: 'disabled' },
+        { name: 'websocket', enabled: true, state: 'up', lastError: null },
       ],
       feeds: [],
     });

@@ -1,27 +1,33 @@
 import { systemClock } from '../shared/base/clock.ts';
 import type { ExchangeName } from '../shared/model/exchange.ts';
+import { feedHealthOf } from '../shared/stream/feed-health.ts';
 import { StreamLog } from '../shared/stream/stream-log.ts';
 import { refuseAccess } from '../shared/wire/access.ts';
-import { STREAM_PATHS } from '../shared/wire/service-info.ts';
+import { type StreamPathState, streamPaths } from '../shared/wire/service-info.ts';
 import type { Config } from './config/config.ts';
-import { Distributor } from './distribution/distributor.ts';
 import { SessionRegistry } from './distribution/session-registry.ts';
 import { StreamServer, type UpgradeRefusal } from './distribution/stream-server.ts';
+import { createElection } from './election.ts';
 import { EXCHANGE_ADAPTERS } from './exchanges/registry.ts';
 import type { FeedReport } from './feeds/feed.ts';
-import { Leader } from './leader.ts';
-import { EpochFile } from './leadership/epoch-file.ts';
-import { SoloLeaderElection } from './leadership/solo-leader-election.ts';
+import { Infrastructure } from './infrastructure/composite-service.ts';
 import { ControlServer } from './operations/control-server.ts';
-import { ComponentMonitor, disabledComponent, type HealthSource } from './operations/health.ts';
+import { disabledComponent, type HealthSource } from './operations/health.ts';
 import { createHttpApp } from './operations/http-app.ts';
 import { HttpServer } from './operations/http-server.ts';
 import { InstrumentDirectory } from './operations/instrument-directory.ts';
 import type { Logger } from './operations/logger.ts';
+import { createSettingsRoutes } from './operations/settings-routes.ts';
 import { recordRoute } from './recording/record-route.ts';
 import { TrafficRecorder } from './recording/traffic-recorder.ts';
 import { replayRoute } from './replay/replay-route.ts';
 import { Replayer } from './replay/replayer.ts';
+import { Leader } from './roles/leader.ts';
+import { LeaderInstruments } from './roles/leader-instruments.ts';
+import { NodeRole } from './roles/node-role.ts';
+import { PathMirror } from './roles/path-mirror.ts';
+import { NodeServices } from './services.ts';
+import { openSettings } from './settings/open-settings.ts';
 
 export type IngestNodeOptions = {
   readonly config: Config;
@@ -37,101 +43,188 @@ export type IngestNode = {
   readonly port: number;
   readonly log: StreamLog;
   readonly sessions: SessionRegistry;
-  /** Flushes, tells the clients to reconnect, closes everything. */
+  /** Hands the leadership over, tells the clients to reconnect, closes everything. */
   stop(): Promise<void>;
 };
 
-const MODE = { configured: 'websocket', active: 'websocket' } as const;
+/** The others should know soon, and not be told all the time. */
+const REPORT_LOAD_EVERY_MS = 1_000;
 
 /**
  * Settings → services → role. Rejects with a plain line when a port is taken, another node uses the same data folder, or
  * the folder cannot be used; what was started until then is stopped again.
  */
 export async function startIngestNode(options: IngestNodeOptions): Promise<IngestNode> {
-  const { config, logger, host = '0.0.0.0' } = options;
+  const { config, logger, host } = options;
   const clock = systemClock;
   const startedAt = clock.now();
   const log = new StreamLog();
   const instruments = new InstrumentDirectory();
-  const leadership = new ComponentMonitor('leadership', clock);
-  const sessions = new SessionRegistry({ server: config.nodeId, log, clock });
-  const distributor = new Distributor({ log, clock, onHeartbeat: () => sessions.heartbeat() });
-  const recorder = new TrafficRecorder({ clock, marketLists: () => leader.marketLists() });
-  const leader: Leader = new Leader({
-    adapters: config.exchanges.map(exchange => EXCHANGE_ADAPTERS[exchange]),
-    simulatorUrl: config.exchangeSimulatorUrl,
-    deltaSymbols: { binance: new Set(config.binanceDiffBooks) },
-    distributor,
+  const settings = openSettings({
+    mysqlUrl: config.mysqlUrl,
+    dataDir: config.dataDir,
+    node: config.nodeId,
     clock,
     logger,
-    onInstruments: (exchange, list) => instruments.replace(exchange, list),
-    tap: recorder,
-    ...(options.onFeedState === undefined ? {} : { onFeedState: options.onFeedState }),
+    listedSymbols: exchange => instruments.symbolsOf(exchange),
   });
-  const replayer = new Replayer({ distributor, instruments, clock, logger });
+  const services = new NodeServices({ config, clock, logger, ...(host === undefined ? {} : { host }) });
+  const infrastructure = new Infrastructure({
+    services: services.infrastructure,
+    clock,
+    onModeChange: mode => logger.warn({ ...mode }, 'mode'),
+  });
+  const election = createElection({ config, clock, logger, log, infrastructure });
+  const sessions = new SessionRegistry({ server: config.nodeId, log, clock });
+  const recorder = new TrafficRecorder({ clock, marketLists: () => role.leader.marketLists() });
+  const role: NodeRole = new NodeRole({
+    log,
+    sessions,
+    election,
+    infrastructure,
+    carries: event => settings.service.carriage.carriesEvent(event),
+    records: settings.records,
+    clock,
+    logger,
+    onLeader: url => leaderInstruments.setLeader(url),
+    createLeader: distributor =>
+      new Leader({
+        adapters: config.exchanges.map(exchange => EXCHANGE_ADAPTERS[exchange]),
+        simulatorUrl: config.exchangeSimulatorUrl,
+        deltaSymbols: { binance: new Set(config.binanceDiffBooks) },
+        selects: ({ exchange, symbol }) => settings.service.carriage.carriesMarket(exchange, symbol),
+        refreshMarketsEveryMs: config.marketRefreshMs,
+        distributor,
+        clock,
+        logger,
+        onInstruments: (exchange, list) => {
+          instruments.replace(exchange, list);
+          settings.records.saveInstruments(exchange, list);
+        },
+        tap: recorder,
+        ...(options.onFeedState === undefined ? {} : { onFeedState: options.onFeedState }),
+      }),
+  });
+  const { leader, distributor } = role;
+  const leaderInstruments = new LeaderInstruments({
+    streamToken: config.streamToken,
+    refreshEveryMs: config.marketRefreshMs,
+    onInstruments: (exchange, list) => instruments.replace(exchange, list),
+    clock,
+    logger,
+  });
+  const redisSource = infrastructure.sourceOf('redis');
+  const redisMirror =
+    redisSource === null ? null : new PathMirror({ server: config.nodeId, source: redisSource, clock });
 
   const health: HealthSource = {
     server: config.nodeId,
     log,
-    mode: MODE,
-    leader: () => (leadership.health.state === 'up' ? config.nodeId : null),
+    mode: () => infrastructure.mode,
+    leader: () => election.status.leader?.node ?? null,
     components: () => [
-      leadership.health,
-      ...['kafka', 'redis', 'mysql', 'zookeeper'].map(name => disabledComponent(name, startedAt)),
+      ...election.components(),
+      settings.service.health,
+      ...(config.mysqlUrl === null ? [disabledComponent('mysql', startedAt)] : []),
+      ...infrastructure.health(),
+      ...services.health(),
     ],
-    feeds: () => leader.feeds(),
+    feeds: () => (role.isLeading ? leader.feeds() : feedHealthOf(log.latest.events())),
     conversion: () => ({ tradeBackfill: leader.tradeBackfillCounts(), deltaBooks: leader.deltaBookCounts() }),
+  };
+  let isStopping = false;
+  const paths = (): readonly StreamPathState[] => {
+    const redis = infrastructure.health().find(({ name }) => name === 'redis');
+    if (redis === undefined || redis.state === 'disabled') return streamPaths({});
+    return streamPaths({ '/ws/redis': redis.state === 'up' ? null : `Redis does not answer: ${redis.lastError}` });
   };
   const app = createHttpApp({
     server: config.nodeId,
     log,
     access: config,
     advertisedUrl: config.advertisedUrl,
-    mode: MODE,
     health,
     instruments,
-    sessions: () => sessions.size,
+    service: () => ({
+      sessions: sessions.size,
+      paths: paths(),
+      reason: isStopping ? 'it is about to stop' : null,
+      neighbours: election
+        .nodes()
+        .filter(({ node }) => node !== config.nodeId)
+        .flatMap(({ node, url, sessions: theirs, isDraining }) =>
+          url === null
+            ? []
+            : [{ server: node, url, sessions: theirs, reason: isDraining ? 'it is about to stop' : null }],
+        ),
+    }),
+    settings: createSettingsRoutes({ adminToken: config.adminToken, settings: settings.service }),
+  });
+  settings.service.onChange(({ exchanges, switches, after }) => {
+    if (exchanges.length > 0) leader.replan();
+    for (const name of switches) infrastructure.setEnabled(name, after.switches[name]);
   });
   const streamServer = new StreamServer({
     sessions,
+    sessionsAt: url => {
+      if (url.pathname !== '/ws/redis' || redisMirror === null) return sessions;
+      redisMirror.need();
+      return redisMirror.sessions;
+    },
     refuse: (request, url) =>
       refuseAccess(config, {
         authorization: request.headers.authorization,
         queryToken: url.searchParams.get('token'),
         origin: request.headers.origin,
         ownOrigin: null,
-      }) ?? refusePath(url.pathname),
+      }) ?? refusePath(paths(), url.pathname),
   });
   const httpServer = new HttpServer({
-    host,
+    host: host ?? '0.0.0.0',
     port: config.ingestPort,
     fetch: request => app.fetch(request),
     upgrade: (request, socket, head) => streamServer.upgrade(request, socket, head),
     onFault: error => logger.error({ error: String(error) }, 'an upgrade failed'),
   });
+  const replayer = new Replayer({ distributor, instruments, clock, logger });
   const controlServer = new ControlServer(config.dataDir, {
-    'POST /replay': replayRoute(replayer),
+    'POST /replay': replayRoute(replayer, () =>
+      role.isLeading ? null : 'this node does not lead: only the leader writes the stream',
+    ),
     'GET /record': recordRoute(recorder),
   });
-  const election = new SoloLeaderElection(new EpochFile(config.dataDir), clock);
+
+  const reportLoad = () => election.reportLoad(sessions.size, isStopping);
+  let loadReport: NodeJS.Timeout | undefined;
 
   const stop = async () => {
-    await Promise.all([leader.stop(), controlServer.stop()]);
-    distributor.end();
+    isStopping = true;
+    reportLoad();
+    await controlServer.stop();
+    await role.retire();
+    clearInterval(loadReport);
+    leaderInstruments.setLeader(null);
     sessions.stop();
     await streamServer.stop();
-    await Promise.all([httpServer.stop(), election.stop()]);
+    redisMirror?.stop();
+    await role.stop();
+    await Promise.all([httpServer.stop(), election.stop(), infrastructure.stop()]);
+    await services.stop();
+    await settings.stop();
   };
 
   try {
     await controlServer.listen();
-    const term = await election.lead();
-    distributor.begin(term, []);
-    leadership.set('up');
-    sessions.setUpstream('live');
+    await settings.service.start();
+    for (const name of ['redis', 'kafka'] as const) {
+      infrastructure.setEnabled(name, settings.service.settings.switches[name]);
+    }
+    await services.start();
+    infrastructure.start();
     const port = await httpServer.listen();
-    leader.start();
-    logger.info({ epoch: term.epoch, port, exchanges: config.exchanges }, 'leading, on its own');
+    await role.start();
+    loadReport = setInterval(reportLoad, REPORT_LOAD_EVERY_MS);
+    logger.info({ port, exchanges: config.exchanges, state: election.status.state }, 'the node runs');
     return { url: `http://127.0.0.1:${port}`, port, log, sessions, stop };
   } catch (error) {
     await stop();
@@ -139,8 +232,8 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
   }
 }
 
-function refusePath(pathname: string): UpgradeRefusal | null {
-  const path = STREAM_PATHS.find(candidate => candidate.path === pathname);
+function refusePath(paths: readonly StreamPathState[], pathname: string): UpgradeRefusal | null {
+  const path = paths.find(candidate => candidate.path === pathname);
   if (path === undefined) return { status: 404, code: 'notFound', message: `there is no stream at ${pathname}` };
   return path.reason === null ? null : { status: 503, code: 'notEnabled', message: path.reason };
 }

@@ -1,6 +1,7 @@
 import type { MarketEvent } from '../../shared/model/market-event.ts';
+import { feedHealthOf } from '../../shared/stream/feed-health.ts';
 import type { Position } from '../../shared/wire/position.ts';
-import type { ComponentHealth, FeedHealth, InfraHealth } from '../../shared/wire/service-info.ts';
+import type { ComponentHealth, InfraHealth } from '../../shared/wire/service-info.ts';
 import type { ShardReport } from './relay-frame.ts';
 import type { UpstreamView } from './upstream.ts';
 
@@ -39,7 +40,7 @@ export function viewHealth({ hub, upstream, position, events, shards, latencyMs 
       shardsHealth(shards, since),
       slowBrowsersHealth(shards, since),
     ],
-    feeds: feedsOf(events),
+    feeds: feedHealthOf(events),
   };
 }
 
@@ -60,14 +61,4 @@ function slowBrowsersHealth(shards: readonly ShardReport[], since: number): Comp
     latencyMs: null,
     lastError: isBlind ? 'this runtime does not say how much a socket has queued (no bufferedAmount)' : null,
   };
-}
-
-function feedsOf(events: readonly MarketEvent[]): FeedHealth[] {
-  const feeds: FeedHealth[] = [];
-  for (const event of events) {
-    if (event.type !== 'feed') continue;
-    const { exchange, key, state, since, reason } = event;
-    feeds.push({ exchange, key, state, since, reason, instruments: null });
-  }
-  return feeds;
 }

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { Distributor } from '../../ingest-node/distribution/distributor.ts';
 import { EXCHANGE_ADAPTERS } from '../../ingest-node/exchanges/registry.ts';
-import { Leader } from '../../ingest-node/leader.ts';
+import { Leader } from '../../ingest-node/roles/leader.ts';
 import { silentLogger } from '../../ingest-node/operations/logger.ts';
 import type { Candle } from '../../shared/model/market-event.ts';
 import { MINUTE_MS } from '../../shared/model/time.ts';

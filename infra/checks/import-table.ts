@@ -47,10 +47,28 @@ export const AREAS: readonly Area[] = [
   { path: 'ingest-node/feeds', mayImport: [...INGEST_COMMON, EXCHANGE_CONTRACT], builtins: NODE },
   { path: 'ingest-node/conversion', mayImport: [...INGEST_COMMON, EXCHANGE_CONTRACT], builtins: NODE },
   { path: 'ingest-node/distribution', mayImport: INGEST_COMMON, builtins: NODE },
-  { path: 'ingest-node/infrastructure', mayImport: INGEST_COMMON, builtins: NODE },
-  { path: 'ingest-node/leadership', mayImport: INGEST_COMMON, builtins: NODE },
+  {
+    path: 'ingest-node/infrastructure',
+    mayImport: [...INGEST_COMMON, 'ingest-node/operations/health.ts'],
+    builtins: NODE,
+  },
+  {
+    path: 'ingest-node/leadership',
+    mayImport: [...INGEST_COMMON, 'ingest-node/operations/health.ts'],
+    builtins: NODE,
+  },
   { path: 'ingest-node/settings', mayImport: INGEST_COMMON, builtins: NODE },
-  { path: 'ingest-node/gateway', mayImport: INGEST_COMMON, builtins: NODE },
+  {
+    path: 'ingest-node/gateway',
+    mayImport: [
+      ...INGEST_COMMON,
+      'ingest-node/config',
+      'ingest-node/infrastructure/redis-connection.ts',
+      'ingest-node/infrastructure/redis-layout.ts',
+      'ingest-node/infrastructure/redis-scripts.ts',
+    ],
+    builtins: NODE,
+  },
   {
     path: 'ingest-node/operations',
     mayImport: [
@@ -58,6 +76,7 @@ export const AREAS: readonly Area[] = [
       'ingest-node/config',
       'ingest-node/infrastructure/infrastructure-service.ts',
       'ingest-node/leadership/leader-election.ts',
+      'ingest-node/settings/settings-administration.ts',
       'ingest-node/settings/settings-store.ts',
     ],
     builtins: NODE,

@@ -4,7 +4,8 @@
  */
 import { hostname } from 'node:os';
 import { startIngestNode } from '../../ingest-node/bootstrap.ts';
-import { readConfig, readPort } from '../../ingest-node/config/config.ts';
+import { readConfig } from '../../ingest-node/config/config.ts';
+import { readPort } from '../../ingest-node/config/values.ts';
 import { createLogger } from '../../ingest-node/operations/logger.ts';
 import { startSimulator } from '../exchange-simulator/simulator.ts';
 import { edgeFaults, edgeVariablesOf, startEdge } from './edge-dev-server.ts';

@@ -3,6 +3,17 @@
  * A wrong value stops the start with every fault listed.
  */
 import { EXCHANGES, type ExchangeName, isExchangeName } from '../../shared/model/exchange.ts';
+import {
+  type GatewaySettings,
+  type RedisSettings,
+  readGateway,
+  readMysqlUrl,
+  readRedis,
+  readZookeeper,
+  type Text,
+  type ZookeeperSettings,
+} from './services.ts';
+import { readPort, readUrl } from './values.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -20,6 +31,8 @@ export type Config = {
   readonly exchanges: readonly ExchangeName[];
   /** Symbols like `BTC/USDT` whose whole book is built at Binance, instead of taking its top once a second. */
   readonly binanceDiffBooks: readonly string[];
+  /** Each exchange's market list is fetched anew about this often: so long may a new market, or a change, go unnoticed. */
+  readonly marketRefreshMs: number;
   /** `http:` origin of a simulator that stands in for the exchanges. */
   readonly exchangeSimulatorUrl: string | null;
   /** Holds what must survive a restart: the last epoch. */
@@ -28,6 +41,16 @@ export type Config = {
   readonly streamToken: string | null;
   /** Origins of web pages that may connect; empty: all. */
   readonly allowedOrigins: readonly string[];
+  /** Elects the leader among several nodes; `null`: this node is alone. */
+  readonly zookeeper: ZookeeperSettings | null;
+  /** The Redis that the stream is published to; `null`: none. Holds a password: never logged. */
+  readonly redis: RedisSettings | null;
+  /** Where the Redis gateway listens, with what it asks for; `null`: no gateway. */
+  readonly gateway: GatewaySettings | null;
+  /** Keeps the settings that operators change; `null`: a file in the data folder. Holds a password: never logged. */
+  readonly mysqlUrl: string | null;
+  /** What changing those settings asks for; without it nobody can. */
+  readonly adminToken: string | null;
   readonly logLevel: LogLevel;
 };
 
@@ -38,18 +61,11 @@ export type ConfigResult =
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Settings of services that this version does not have: naming one is a fault, silence would be a trap. */
-const NOT_YET = [
-  'ZOOKEEPER_CONNECT',
-  'KAFKA_BROKERS',
-  'REDIS_URL',
-  'UPSTASH_REDIS_REST_URL',
-  'UPSTASH_REDIS_REST_TOKEN',
-  'MYSQL_URL',
-] as const;
+const NOT_YET = ['KAFKA_BROKERS'] as const;
 
 export function readConfig(environment: Environment, defaults: { readonly nodeId: string }): ConfigResult {
   const faults: string[] = [];
-  const text = (name: string): string | null => {
+  const text: Text = name => {
     const value = environment[name]?.trim();
     return value === undefined || value === '' ? null : value;
   };
@@ -60,25 +76,33 @@ export function readConfig(environment: Environment, defaults: { readonly nodeId
     advertisedUrl: readUrl(text('ADVERTISED_URL'), 'ADVERTISED_URL', faults),
     exchanges: readExchanges(text('EXCHANGES'), faults),
     binanceDiffBooks: readDiffBooks(text('BINANCE_DIFF_BOOKS'), faults),
+    marketRefreshMs: readMarketRefresh(text('MARKET_REFRESH_MS'), faults),
     exchangeSimulatorUrl: readUrl(text('EXCHANGE_SIMULATOR_URL'), 'EXCHANGE_SIMULATOR_URL', faults),
     dataDir: text('DATA_DIR') ?? 'data',
     streamToken: text('STREAM_TOKEN'),
     allowedOrigins: readOrigins(text('ALLOWED_ORIGINS'), faults),
+    zookeeper: readZookeeper(text, faults),
+    redis: readRedis(text, faults),
+    gateway: readGateway(text, faults),
+    mysqlUrl: readMysqlUrl(text('MYSQL_URL'), faults),
+    adminToken: text('ADMIN_TOKEN'),
     logLevel: readLogLevel(text('LOG_LEVEL'), faults),
   };
+  if (config.zookeeper !== null && config.advertisedUrl === null && text('ADVERTISED_URL') === null) {
+    faults.push('ADVERTISED_URL: needed with ZOOKEEPER_CONNECT: the other nodes read the stream of the one that leads');
+  }
+  if (config.gateway !== null && config.redis?.protocol === 'rest') {
+    faults.push(
+      'GATEWAY_PORT and GATEWAY_TOKEN: Upstash speaks that protocol itself; the gateway is for REDIS_URL or none',
+    );
+  }
+  if (config.gateway !== null && config.redis === null && config.zookeeper !== null) {
+    faults.push('GATEWAY_PORT and GATEWAY_TOKEN: several nodes do not share their memory; set REDIS_URL too');
+  }
   for (const name of NOT_YET) {
     if (text(name) !== null) faults.push(`${name}: this version does not support it yet; unset it`);
   }
   return faults.length === 0 ? { ok: true, config: Object.freeze(config) } : { ok: false, faults };
-}
-
-/** A TCP port; 0 asks the system for a free one. */
-export function readPort(value: string | null, name: string, byDefault: number, faults: string[]): number {
-  if (value === null) return byDefault;
-  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
-  if (port <= 65_535) return port;
-  faults.push(`${name}: "${value}" is not a port number from 0 to 65535`);
-  return byDefault;
 }
 
 function readNodeId(value: string, faults: string[]): string {
@@ -86,17 +110,6 @@ function readNodeId(value: string, faults: string[]): string {
     faults.push(`NODE_ID: "${value}" may hold letters, digits and . _ : - only, at most 64`);
   }
   return value;
-}
-
-/** An `http:` or `https:` address without a slash at its end. */
-function readUrl(value: string | null, name: string, faults: string[]): string | null {
-  if (value === null) return null;
-  const url = URL.canParse(value) ? new URL(value) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    faults.push(`${name}: "${value}" is not an http:// or https:// address`);
-    return null;
-  }
-  return url.href.replace(/\/+$/, '');
 }
 
 function readExchanges(value: string | null, faults: string[]): ExchangeName[] {
@@ -129,6 +142,20 @@ function readDiffBooks(value: string | null, faults: string[]): string[] {
     faults.push(`BINANCE_DIFF_BOOKS: ${symbols.size} markets, where at most ${MAX_DIFF_BOOKS} are supported`);
   }
   return [...symbols];
+}
+
+/** Short enough for a listing that everybody waits for, and next to nothing of what the exchanges allow. */
+const MARKET_REFRESH_MS = 60_000;
+/** Ten a minute of Binance's list are a thirtieth of its limit; a day without a look would hide whole listings. */
+const MARKET_REFRESH_BOUNDS_MS = { least: 6_000, most: 86_400_000 };
+
+function readMarketRefresh(value: string | null, faults: string[]): number {
+  if (value === null) return MARKET_REFRESH_MS;
+  const { least, most } = MARKET_REFRESH_BOUNDS_MS;
+  const ms = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (ms >= least && ms <= most) return ms;
+  faults.push(`MARKET_REFRESH_MS: "${value}" is not a number of milliseconds from ${least} to ${most}`);
+  return MARKET_REFRESH_MS;
 }
 
 function readOrigins(value: string | null, faults: string[]): string[] {

@@ -91,6 +91,7 @@ export class ConverterService {
   readonly #rejections: RejectionLog;
   readonly #quotes = new Map<string, Quote>();
   readonly #counts = new Map<ExchangeName, MutableCounts>();
+  #inheritedFrom: EpochMillis | null = null;
 
   constructor(options: ConverterOptions = {}) {
     this.#trades = new TradeMemory(options.tradeMemory);
@@ -117,7 +118,11 @@ export class ConverterService {
     if (conversion.kind === 'rejected') return { events: [], trades: [], bookDeltas: [], control: null, isData: false };
     const { bookDeltas = [] } = conversion;
     const trades = conversion.events.filter(event => event.type === 'trade');
-    return { events: this.admit(conversion.events, receivedTime), trades, bookDeltas, control: null, isData: true };
+    const events =
+      this.#inheritedFrom === null
+        ? conversion.events
+        : conversion.events.filter(event => !this.#isInherited(event, receivedTime));
+    return { events: this.admit(events, receivedTime), trades, bookDeltas, control: null, isData: true };
   }
 
   /**
@@ -160,6 +165,21 @@ export class ConverterService {
     else this.#trades.admit(event.exchange, event.symbol, event.id, now);
   }
 
+  /** Another node publishes from now on: what was published last by us is no measure for what is new. */
+  forgetState(): void {
+    this.#quotes.clear();
+    this.#books.clear();
+  }
+
+  /**
+   * Another node published everything before `since`, of which this one has read only what came later. Exchanges answer
+   * each subscription with the last trade of every market, which in a quiet one is hours old: such a trade has been
+   * published, though no memory of ours knows it.
+   */
+  inheritFrom(since: EpochMillis): void {
+    this.#inheritedFrom = since;
+  }
+
   counts(): ConversionCounts {
     return {
       byExchange: [...this.#counts.values()].map(counts => ({ ...counts, events: { ...counts.events } })),
@@ -168,6 +188,13 @@ export class ConverterService {
       rememberedTrades: this.#trades.size,
       earlyMemoryRotations: this.#trades.earlyRotations,
     };
+  }
+
+  #isInherited(event: MarketEvent, now: EpochMillis): boolean {
+    if (event.type !== 'trade' || event.backfilled !== true) return false;
+    if (event.exchangeTime === null || event.exchangeTime >= (this.#inheritedFrom ?? 0)) return false;
+    this.#trades.admit(event.exchange, event.symbol, event.id, now);
+    return true;
   }
 
   #isNew(event: MarketEvent, now: EpochMillis): boolean {

@@ -69,6 +69,12 @@ export class OrderBookPacer {
     return due;
   }
 
+  /** Forgets what was published and what waits. */
+  clear(): void {
+    this.#books.clear();
+    this.#waiting.clear();
+  }
+
   /** How many books wait. */
   get waiting(): number {
     return this.#waiting.size;

@@ -160,6 +160,11 @@ export class TradeBackfill {
     this.#continuity.remember(trade);
   }
 
+  /** Another node declared this lost: it is not searched again. */
+  rememberGap({ symbol, untilId }: TradeGap): void {
+    this.#continuity.declared(symbol, untilId);
+  }
+
   /** What these traded until now is nobody's loss: they were not wanted. What is being fetched already still comes. */
   forget(symbols: Iterable<string>): void {
     this.#continuity.forget(symbols);

@@ -126,6 +126,13 @@ export class TradeContinuity {
     return [...this.#memories.values()].flatMap(({ jumps }) => jumps);
   }
 
+  /** Another node declared what is missing before this trade, or up to now, as lost. */
+  declared(symbol: string, untilId: string | null): void {
+    const memory = this.#memories.get(symbol);
+    if (memory === undefined || this.#ids !== 'contiguous') return;
+    memory.jumps = memory.jumps.filter(({ until }) => untilId !== null && until > BigInt(untilId));
+  }
+
   /** The feed of these instruments was interrupted, just now: what comes next may come after a loss. */
   interrupt(symbols: Iterable<string>): void {
     if (this.#ids === 'contiguous') return;
@@ -205,8 +212,9 @@ function observeNumber(memory: Memory, trade: Trade): Miss | null {
   const number = BigInt(trade.id);
   const { highest } = memory;
   if (number <= highest) {
-    // Two sockets that overlap may bring the later one first.
+    // Two sockets that overlap, or a feed and another node's stream, may bring the later one first.
     for (const jump of memory.jumps) if (number >= jump.from && number < jump.until) jump.after.set(trade.id, trade);
+    memory.jumps = memory.jumps.filter(jump => !isFilled(jump));
     return null;
   }
   const isJump = highest >= 0n && number > highest + 1n;
@@ -215,6 +223,12 @@ function observeNumber(memory: Memory, trade: Trade): Miss | null {
   memory.highestTime = trade.exchangeTime;
   memory.recent = [trade];
   return jump;
+}
+
+/** Whether all that was missing has come by itself. */
+function isFilled({ from, until, after }: OpenMiss): boolean {
+  const come = after.size - (after.has(String(until)) ? 1 : 0);
+  return BigInt(come) === until - from;
 }
 
 /** What lies between the highest number and `until` is missing. */

@@ -84,15 +84,66 @@ describe('sealing', () => {
   });
 });
 
-test('[FEN1] a leader whose lease is over seals nothing and sends no heartbeat', async () => {
-  let mayWrite = true;
-  const { clock, distributor, log, heartbeats } = setUp(() => mayWrite);
-  distributor.offer([numberedTrade(1)]);
-  mayWrite = false;
-  await clock.advanceAndSettle(2_000);
-  expect(log.position.offset).toBe(0);
-  expect(distributor.refused).toBe(1);
-  expect(heartbeats()).toBe(0);
+describe('[FEN1] while the lease is over', () => {
+  test('nothing is sealed and no heartbeat sent; what a lost term held is refused', async () => {
+    let mayWrite = true;
+    const { clock, distributor, log, heartbeats } = setUp(() => mayWrite);
+    distributor.offer([numberedTrade(1)]);
+    mayWrite = false;
+    await clock.advanceAndSettle(2_000);
+    expect(log.position.offset).toBe(0);
+    expect(heartbeats()).toBe(0);
+    distributor.end();
+    expect(log.position.offset).toBe(0);
+    expect(distributor.refused).toBe(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('every trade and the newest of all else are sealed when the term goes on, in batches of the usual size', async () => {
+    let mayWrite = false;
+    const { clock, distributor, batches } = setUp(() => mayWrite);
+    for (let id = 0; id < 2_000; id++) {
+      distributor.offer([numberedTrade(id), quote('BTC/KRW', { bid: String(id) })]);
+      if (id % 100 === 0) await clock.advanceAndSettle(20);
+    }
+    mayWrite = true;
+    await clock.advanceAndSettle(20);
+    const events = batches().flatMap(batch => batch.events);
+    expect(events.filter(({ type }) => type === 'trade')).toHaveLength(2_000);
+    expect(events.filter(({ type }) => type === 'quote')).toMatchObject([{ bid: '1999' }]);
+    expect(events.map(({ offset }) => offset)).toEqual(events.map((_, index) => index + 1));
+    expect(batches().length).toBeGreaterThanOrEqual(2);
+    for (const batch of batches()) expect(JSON.stringify(batch).length).toBeLessThan(300 * 1024);
+  });
+
+  test('an owner hears once that too much is held, and again only after something was sealed', async () => {
+    let mayWrite = false;
+    let overflows = 0;
+    const clock = new ManualClock();
+    const log = new StreamLog();
+    const options = {
+      maxBatchBytes: 1_000,
+      maxHeldBytes: 10_000,
+      onHeartbeat: () => {},
+      onOverflow: () => overflows++,
+    };
+    const distributor = new Distributor({ log, clock, ...options });
+    distributor.begin({ epoch: 7, mayWrite: () => mayWrite }, []);
+    for (let id = 0; id < 200; id++) {
+      distributor.offer([numberedTrade(id)]);
+      await clock.advanceAndSettle(20);
+    }
+    expect(overflows).toBe(1);
+    mayWrite = true;
+    distributor.seal();
+    expect(log.position.offset).toBe(200);
+    mayWrite = false;
+    for (let id = 200; id < 400; id++) {
+      distributor.offer([numberedTrade(id)]);
+      await clock.advanceAndSettle(20);
+    }
+    expect(overflows).toBe(2);
+  });
 });
 
 test('[HB1] a heartbeat every 500 ms for as long as the term lasts', async () => {

@@ -12,9 +12,18 @@ export type DistributorOptions = {
   readonly sealIntervalMs?: number;
   /** Sealed earlier when this much was collected, by estimate. */
   readonly maxBatchBytes?: number;
+  /** Which events are published, asked for each as it is offered; all of them by default. */
+  readonly carries?: (event: MarketEvent) => boolean;
   /** Called every 500 ms while the term lasts (rule HB1). */
   readonly onHeartbeat: () => void;
+  /** How much is held, by estimate and after conflation, while this node may not write (rule FEN1). */
+  readonly maxHeldBytes?: number;
+  /** So much is held: no more should be offered until something was sealed. What is offered all the same is held too. */
+  readonly onOverflow?: () => void;
 };
+
+/** Two to three minutes of the whole market: the trades of that time, and the newest of all else. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
 type Running = { readonly epoch: number; readonly mayWrite: () => boolean };
 
@@ -27,22 +36,32 @@ export class Distributor {
   readonly #clock: Clock;
   readonly #sealIntervalMs: number;
   readonly #maxBatchBytes: number;
+  readonly #maxHeldBytes: number;
   readonly #onHeartbeat: () => void;
+  readonly #onOverflow: () => void;
+  readonly #carries: (event: MarketEvent) => boolean;
   #term: Running | null = null;
   #lineage: Lineage = [];
   #pending: MarketEvent[] = [];
   #pendingBytes = 0;
   #cancelSeal: (() => void) | null = null;
   #cancelHeartbeat: () => void = () => {};
-  /** Events that came while this node might not write (rule FEN1), or outside a term. */
+  #conflateAtBytes: number;
+  #isOverflowing = false;
+  /** Events that came outside a term, or were held when the term was lost (rule FEN1): no reader has seen them. */
   refused = 0;
 
-  constructor({ log, clock, sealIntervalMs = 20, maxBatchBytes = MAX_PART_BYTES, onHeartbeat }: DistributorOptions) {
+  constructor(options: DistributorOptions) {
+    const { log, clock, sealIntervalMs = 20, maxBatchBytes = MAX_PART_BYTES, onHeartbeat } = options;
+    this.#carries = options.carries ?? (() => true);
     this.#log = log;
     this.#clock = clock;
     this.#sealIntervalMs = sealIntervalMs;
     this.#maxBatchBytes = maxBatchBytes;
+    this.#conflateAtBytes = maxBatchBytes;
+    this.#maxHeldBytes = options.maxHeldBytes ?? MAX_HELD_BYTES;
     this.#onHeartbeat = onHeartbeat;
+    this.#onOverflow = options.onOverflow ?? (() => {});
   }
 
   /** Begins an epoch. `lineage` ends with the epoch before it, when its end is known. */
@@ -60,50 +79,78 @@ export class Distributor {
       return;
     }
     for (const event of events) {
+      if (!this.#carries(event)) continue;
       this.#pending.push(event);
       this.#pendingBytes += estimatedBytes(event);
     }
-    if (this.#pendingBytes >= this.#maxBatchBytes) this.seal();
-    else if (this.#cancelSeal === null && this.#pending.length > 0) {
-      this.#cancelSeal = this.#clock.setTimer(this.#sealIntervalMs, () => this.seal());
-    }
+    if (this.#pendingBytes >= this.#maxBatchBytes && this.#term.mayWrite()) this.seal();
+    else if (this.#pending.length > 0) this.#sealLater();
   }
 
-  /** Seals what was collected, if anything. */
+  /**
+   * Seals what was collected, if anything. While this node may not write (rule FEN1) it is held and tried again: if it
+   * turns out that nobody led meanwhile, nothing is lost.
+   */
   seal(): void {
     this.#cancelSeal?.();
     this.#cancelSeal = null;
     const term = this.#term;
     if (term === null || this.#pending.length === 0) return;
-    const events = conflate(this.#pending);
-    this.#pending = [];
-    this.#pendingBytes = 0;
     if (!term.mayWrite()) {
-      this.refused += events.length;
+      this.#hold();
       return;
     }
+    const events = conflate(this.#pending);
+    this.#forgetPending();
+    for (let from = 0, to = 0; from < events.length; from = to) {
+      for (let bytes = 0; to < events.length && bytes < this.#maxBatchBytes; to++) bytes += estimatedBytes(events[to]!);
+      this.#append(term, from === 0 && to === events.length ? events : events.slice(from, to));
+    }
+  }
+
+  /** Seals the rest, if this node still may, and ends the term. */
+  end(): void {
+    this.seal();
+    this.#cancelSeal?.();
+    this.#cancelSeal = null;
+    this.#cancelHeartbeat();
+    this.#term = null;
+    this.refused += this.#pending.length;
+    this.#forgetPending();
+  }
+
+  #append({ epoch }: Running, events: MarketEvent[]): void {
     const first = this.#log.position.offset + 1;
     let offset = first;
     for (const event of events) event.offset = offset++;
+    const lineage = first === 1 ? { lineage: this.#lineage } : {};
     this.#log.append(
-      {
-        type: 'batch',
-        writer: term.epoch,
-        epoch: term.epoch,
-        first,
-        next: offset,
-        ...(first === 1 ? { lineage: this.#lineage } : {}),
-        events,
-      },
+      { type: 'batch', writer: epoch, epoch, first, next: offset, ...lineage, events },
       this.#clock.monotonic(),
     );
   }
 
-  /** Seals the rest and ends the term. */
-  end(): void {
-    this.seal();
-    this.#cancelHeartbeat();
-    this.#term = null;
+  /** Conflates what is held each time that it has doubled: whoever holds for minutes must not sort for minutes. */
+  #hold(): void {
+    this.#sealLater();
+    if (this.#pendingBytes < this.#conflateAtBytes) return;
+    this.#pending = conflate(this.#pending);
+    this.#pendingBytes = this.#pending.reduce((bytes, event) => bytes + estimatedBytes(event), 0);
+    this.#conflateAtBytes = Math.max(this.#maxBatchBytes, 2 * this.#pendingBytes);
+    if (this.#pendingBytes < this.#maxHeldBytes || this.#isOverflowing) return;
+    this.#isOverflowing = true;
+    this.#onOverflow();
+  }
+
+  #forgetPending(): void {
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#conflateAtBytes = this.#maxBatchBytes;
+    this.#isOverflowing = false;
+  }
+
+  #sealLater(): void {
+    this.#cancelSeal ??= this.#clock.setTimer(this.#sealIntervalMs, () => this.seal());
   }
 
   #beat(): void {

@@ -11,6 +11,8 @@ export type UpgradeRefusal = { readonly status: number; readonly code: string; r
 
 export type StreamServerOptions = {
   readonly sessions: SessionRegistry;
+  /** Whose stream a request asks for, where there are more than one; {@link sessions} by default. */
+  readonly sessionsAt?: (url: URL) => SessionRegistry;
   /** The owner's say on a request: token, origin, path, readiness. `null` lets it in. */
   readonly refuse: (request: IncomingMessage, url: URL) => UpgradeRefusal | null;
   readonly maxSessionsPerAddress?: number;
@@ -23,7 +25,12 @@ export type StreamServerOptions = {
   readonly deadAfterMs?: number;
 };
 
-type Wish = { readonly position: Position | null; readonly cut: Cut; readonly address: string };
+type Wish = {
+  readonly sessions: SessionRegistry;
+  readonly position: Position | null;
+  readonly cut: Cut;
+  readonly address: string;
+};
 
 /** A client says "ping" and no more. */
 const MAX_CLIENT_MESSAGE_BYTES = 1_024;
@@ -40,11 +47,14 @@ export class StreamServer {
   });
   readonly #perAddress = new Map<string, number>();
   readonly #heardAt = new WeakMap<WebSocket, number>();
+  readonly #served = new Set<SessionRegistry>();
   readonly #pinger: NodeJS.Timeout;
   readonly #encoder = new FrameEncoder();
 
   constructor(options: StreamServerOptions) {
-    this.#options = { maxSessionsPerAddress: 1_000, pingIntervalMs: 30_000, deadAfterMs: 300_000, ...options };
+    const sessionsAt = () => options.sessions;
+    const defaults = { maxSessionsPerAddress: 1_000, pingIntervalMs: 30_000, deadAfterMs: 300_000, sessionsAt };
+    this.#options = { ...defaults, ...options };
     this.#pinger = setInterval(() => this.#pingAll(), this.#options.pingIntervalMs);
     this.#pinger.unref();
   }
@@ -80,7 +90,7 @@ export class StreamServer {
     if (open >= this.#options.maxSessionsPerAddress) {
       return { status: 429, code: 'tooManySessions', message: `${open} sessions are open from this address already` };
     }
-    return { position, cut, address };
+    return { sessions: this.#options.sessionsAt(url), position, cut, address };
   }
 
   #countAddress(address: string, socket: Duplex): void {
@@ -92,8 +102,8 @@ export class StreamServer {
     });
   }
 
-  #open(webSocket: WebSocket, { position, cut }: Wish): void {
-    const { sessions } = this.#options;
+  #open(webSocket: WebSocket, { sessions, position, cut }: Wish): void {
+    this.#served.add(sessions);
     const session = sessions.add(new WsSessionSocket(webSocket, this.#encoder), position, cut);
     const heard = () => this.#heardAt.set(webSocket, performance.now());
     heard();
@@ -110,7 +120,7 @@ export class StreamServer {
   /** Asks every client to reconnect elsewhere; after `graceMs` the rest is cut. */
   async stop(graceMs = 300): Promise<void> {
     clearInterval(this.#pinger);
-    this.#options.sessions.closeAll('goingAway');
+    for (const sessions of this.#served) sessions.closeAll('goingAway');
     const deadline = performance.now() + graceMs;
     while (this.#server.clients.size > 0 && performance.now() < deadline) {
       await new Promise(resolve => setTimeout(resolve, 10));

@@ -1,6 +1,12 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
-import type { ComponentHealth, ComponentState, FeedHealth, InfraHealth, Mode } from '../../shared/wire/service-info.ts';
+import type {
+  ActiveMode,
+  ComponentHealth,
+  ComponentState,
+  FeedHealth,
+  InfraHealth,
+} from '../../shared/wire/service-info.ts';
 
 /** The state of one component, remembered since when. */
 export class ComponentMonitor {
@@ -16,10 +22,14 @@ export class ComponentMonitor {
     return this.#health;
   }
 
-  /** `lastError` stays as it was when none is given: the last one is worth knowing after the recovery too. */
-  set(state: ComponentState, lastError?: string): void {
+  /**
+   * `lastError` stays as it was when none is given: the last one is worth knowing after the recovery too.
+   *
+   * @param latencyMs round trip of the last check; as it was when it is not given
+   */
+  set(state: ComponentState, lastError?: string, latencyMs: number | null = this.#health.latencyMs): void {
     const since = state === this.#health.state ? this.#health.since : this.#clock.now();
-    this.#health = { ...this.#health, state, since, lastError: lastError ?? this.#health.lastError };
+    this.#health = { ...this.#health, state, since, latencyMs, lastError: lastError ?? this.#health.lastError };
   }
 }
 
@@ -31,7 +41,7 @@ export function disabledComponent(name: string, since: number): ComponentHealth 
 export type HealthSource = {
   readonly server: string;
   readonly log: StreamLog;
-  readonly mode: { readonly configured: Mode; readonly active: Mode };
+  readonly mode: () => ActiveMode;
   readonly leader: () => string | null;
   readonly components: () => readonly ComponentHealth[];
   readonly feeds: () => readonly FeedHealth[];
@@ -48,7 +58,7 @@ export function infraHealth({ server, log, mode, leader, components, feeds, conv
     leader: leaderId,
     epoch,
     offset,
-    mode,
+    mode: mode(),
     components: components(),
     feeds: feeds(),
     ...(leaderId === server ? conversion() : {}),

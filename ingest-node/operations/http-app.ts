@@ -4,7 +4,7 @@ import { answerStateQuery, matchesTag, type StateKind } from '../../shared/strea
 import { parseStateQuery } from '../../shared/stream/state-query.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { type AccessRules, originToAllow, refuseAccess } from '../../shared/wire/access.ts';
-import { describeService, type Mode, STREAM_PATHS } from '../../shared/wire/service-info.ts';
+import { describeService, type ServiceFacts, type StreamPathState } from '../../shared/wire/service-info.ts';
 import { type HealthSource, infraHealth, unreadiness } from './health.ts';
 import type { InstrumentDirectory } from './instrument-directory.ts';
 
@@ -14,16 +14,21 @@ export type HttpAppOptions = {
   readonly access: AccessRules;
   /** Overrides what the Host header says. */
   readonly advertisedUrl: string | null;
-  readonly mode: { readonly configured: Mode; readonly active: Mode };
   readonly health: HealthSource;
   readonly instruments: InstrumentDirectory;
-  readonly sessions: () => number;
+  /** What `/ws/info` says, as it is at the moment. */
+  readonly service: () => Omit<ServiceFacts, 'server' | 'mode'> & { readonly paths: readonly StreamPathState[] };
+  /** `/api/settings`, which asks for a token of its own. */
+  readonly settings?: Hono;
 };
 
 /** The node's HTTP surface. WebSocket upgrades never come here; a plain GET on their paths does. */
 export function createHttpApp(options: HttpAppOptions): Hono {
-  const { log, access, health, instruments, server, mode, sessions, advertisedUrl } = options;
+  const { log, access, health, instruments, server, service, advertisedUrl } = options;
   const app = new Hono();
+
+  // Before the rules for readers: the admin token is another one, and no page of another origin has business there.
+  if (options.settings !== undefined) app.route('/api/settings', options.settings);
 
   app.use('*', cors({ origin: origin => originToAllow(access, origin), allowMethods: ['GET'] }));
   app.use('*', async (context, next) => {
@@ -47,7 +52,7 @@ export function createHttpApp(options: HttpAppOptions): Hono {
 
   app.get('/ws/info', context => {
     const base = advertisedUrl ?? new URL(context.req.url).origin;
-    return context.json(describeService(base, { server, mode, sessions: sessions() }));
+    return context.json(describeService(base, { server, mode: health.mode(), ...service() }));
   });
   app.get('/api/ws/infra-health', context => context.json(infraHealth(health)));
 
@@ -69,15 +74,16 @@ export function createHttpApp(options: HttpAppOptions): Hono {
     });
   });
 
-  for (const { path, reason } of STREAM_PATHS) {
-    app.get(path, context =>
-      reason === null
+  for (const { path } of service().paths) {
+    app.get(path, context => {
+      const reason = service().paths.find(state => state.path === path)?.reason ?? null;
+      return reason === null
         ? context.json(
             { error: { code: 'upgradeRequired', message: 'this is a WebSocket: connect with ws:// or wss://' } },
             426,
           )
-        : context.json({ error: { code: 'notEnabled', message: reason }, fallback: '/ws/exchange' }, 503),
-    );
+        : context.json({ error: { code: 'notEnabled', message: reason }, fallback: '/ws/exchange' }, 503);
+    });
   }
   app.notFound(context =>
     context.json({ error: { code: 'notFound', message: `there is nothing at ${context.req.path}` } }, 404),

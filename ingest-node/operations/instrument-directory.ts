@@ -28,6 +28,12 @@ export class InstrumentDirectory {
     return this.#byExchange.get(exchange) ?? [];
   }
 
+  /** `null` as long as the exchange has not been heard of. */
+  symbolsOf(exchange: ExchangeName): ReadonlySet<string> | null {
+    const listed = this.#byExchange.get(exchange);
+    return listed === undefined ? null : new Set(listed.map(({ symbol }) => symbol));
+  }
+
   all(): Instrument[] {
     return [...this.#byExchange.values()].flat();
   }

@@ -4,10 +4,12 @@ import type { Replayer, ReplayFile } from './replayer.ts';
 
 /**
  * `POST /replay?label=&speed=` with records, one a line: the first file is called `label`, and a line
- * `{"file":"name"}` begins another. Answers with the report of each file, one a line, as soon as it is through.
+ * `{"file":"name"}` begins another. `refusal` says why nothing can be replayed now. Answers with the report of each file, one a line, as soon as it is through.
  */
-export function replayRoute(replayer: Replayer): (call: ControlCall) => Promise<void> {
+export function replayRoute(replayer: Replayer, refusal: () => string | null): (call: ControlCall) => Promise<void> {
   return async ({ query, body, response, signal }) => {
+    const reason = refusal();
+    if (reason !== null) throw new Error(reason);
     const speed = query.has('speed') ? Number(query.get('speed')) : null;
     if (speed !== null && !(speed > 0)) throw new Error('speed should be a number above 0');
     const files = filesIn(linesOf(body), query.get('label') ?? 'unnamed');

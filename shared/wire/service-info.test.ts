@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { describeService } from './service-info.ts';
+import { describe, expect, test } from 'vitest';
+import { describeService, type Neighbour, streamPaths } from './service-info.ts';
 
 const facts = { server: 'edge-apac', mode: { configured: 'websocket', active: 'websocket' }, sessions: 7 } as const;
 
@@ -17,4 +17,49 @@ test('a path that cannot be used is listed with its reason', () => {
     ['/ws/kafka', false],
   ]);
   expect(info.endpoints.every(({ available, reason }) => available === (reason === null))).toBe(true);
+});
+
+test('a path is available when its infrastructure is', () => {
+  const { endpoints } = describeService('https://node.example', {
+    ...facts,
+    paths: streamPaths({ '/ws/redis': null, '/ws/kafka': 'Kafka does not answer' }),
+  });
+  expect(endpoints.map(({ path, reason }) => [path, reason])).toEqual([
+    ['/ws/exchange', null],
+    ['/ws/redis', null],
+    ['/ws/kafka', 'Kafka does not answer; use /ws/exchange'],
+  ]);
+});
+
+describe('among several servers', () => {
+  const neighbour = (server: string, sessions: number, reason: string | null = null): Neighbour => ({
+    server,
+    url: `wss://${server}.example/ws/exchange`,
+    sessions,
+    reason,
+  });
+  const order = (sessions: number, neighbours: readonly Neighbour[], reason: string | null = null) =>
+    describeService('https://self.example', { ...facts, server: 'self', sessions, neighbours, reason })
+      .endpoints.filter(({ path }) => path === '/ws/exchange')
+      .map(({ server }) => server);
+
+  test('the least loaded comes first', () => {
+    expect(order(500, [neighbour('a', 300), neighbour('b', 100)])).toEqual(['b', 'a', 'self']);
+  });
+
+  test('nobody is sent elsewhere for a handful of sessions', () => {
+    expect(order(108, [neighbour('a', 100), neighbour('b', 90)])).toEqual(['self', 'b', 'a']);
+    expect(order(0, [neighbour('a', 0)])).toEqual(['self', 'a']);
+  });
+
+  test('who cannot be used comes last and is never the endpoint', () => {
+    expect(order(9, [neighbour('a', 0, 'it is about to stop'), neighbour('b', 700)])).toEqual(['self', 'b', 'a']);
+    expect(order(0, [neighbour('a', 700)], 'it is about to stop')).toEqual(['a', 'self']);
+    const info = describeService('https://self.example', {
+      ...facts,
+      neighbours: [neighbour('a', 700)],
+      reason: 'it is about to stop',
+    });
+    expect(info.endpoint).toBe('wss://a.example/ws/exchange');
+  });
 });

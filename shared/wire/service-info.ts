@@ -13,6 +13,9 @@ export type Endpoint = {
   readonly available: boolean;
   /** Why not, when it is not; otherwise `null`. */
   readonly reason: string | null;
+  /** Who serves it, and how many sessions it has at the moment, as far as the answering server knows. */
+  readonly server: string;
+  readonly sessions: number;
 };
 
 /** `GET /ws/info`: where to connect. */
@@ -22,37 +25,88 @@ export type ServiceInfo = {
   readonly server: string;
   /** The best path, as an absolute address. */
   readonly endpoint: string;
-  /** In order of preference. */
+  /** In order of preference and load: every node's stream before the paths that stop with their infrastructure. */
   readonly endpoints: readonly Endpoint[];
-  readonly mode: { readonly configured: Mode; readonly active: Mode };
+  readonly mode: ActiveMode;
   /** Sessions of this server at the moment. */
   readonly sessions: number;
 };
 
-/** The paths a stream can be read on, best first, and why one cannot be used. */
-export const STREAM_PATHS: readonly { readonly path: StreamPath; readonly reason: string | null }[] = [
-  { path: '/ws/exchange', reason: null },
-  { path: '/ws/redis', reason: 'Redis is not enabled; use /ws/exchange' },
-  { path: '/ws/kafka', reason: 'Kafka is not enabled; use /ws/exchange' },
-];
+export type ActiveMode = { readonly configured: Mode; readonly active: Mode };
+
+/** One way to read the stream at a server, and why it cannot be used; `null` when it can. */
+export type StreamPathState = { readonly path: StreamPath; readonly reason: string | null };
+
+/** The paths of a server without Redis and Kafka, best first. */
+export const STREAM_PATHS: readonly StreamPathState[] = streamPaths({});
+
+/** The paths of a server, best first; a path that is not named is not enabled there. */
+export function streamPaths(
+  reasons: Readonly<Partial<Record<'/ws/redis' | '/ws/kafka', string | null>>>,
+): readonly StreamPathState[] {
+  const { '/ws/redis': redis = 'Redis is not enabled', '/ws/kafka': kafka = 'Kafka is not enabled' } = reasons;
+  const advise = (reason: string | null) => (reason === null ? null : `${reason}; use /ws/exchange`);
+  return [
+    { path: '/ws/exchange', reason: null },
+    { path: '/ws/redis', reason: advise(redis) },
+    { path: '/ws/kafka', reason: advise(kafka) },
+  ];
+}
+
+/** Another server of the same service. */
+export type Neighbour = {
+  readonly server: string;
+  /** Its `/ws/exchange`, absolute. */
+  readonly url: string;
+  readonly sessions: number;
+  /** Why nobody should connect there; `null`: somebody may. */
+  readonly reason: string | null;
+};
+
+export type ServiceFacts = Pick<ServiceInfo, 'server' | 'mode' | 'sessions'> & {
+  readonly paths?: readonly StreamPathState[];
+  readonly neighbours?: readonly Neighbour[];
+  /** Why nobody should connect to this server, such as that it is about to stop; `null`: somebody may. */
+  readonly reason?: string | null;
+};
+
+/** Whoever asks is sent elsewhere only if that saves more than this: sessions, and a share of them. */
+const WORTH_A_MOVE = { sessions: 10, share: 1.2 };
 
 /** The answer of a server that is reached at `base`, such as `https://prices.example`: `wss` behind `https`. */
-export function describeService(base: string, facts: Pick<ServiceInfo, 'server' | 'mode' | 'sessions'>): ServiceInfo {
-  const endpoints: Endpoint[] = STREAM_PATHS.map(({ path, reason }) => ({
-    url: `${base.replace(/^http/, 'ws')}${path}`,
-    path,
-    available: reason === null,
-    reason,
-  }));
+export function describeService(base: string, facts: ServiceFacts): ServiceInfo {
+  const { server, mode, sessions, paths = STREAM_PATHS, neighbours = [], reason: selfReason = null } = facts;
+  const own = paths.map(({ path, reason }) =>
+    endpointOf(`${base.replace(/^http/, 'ws')}${path}`, path, server, sessions, selfReason ?? reason),
+  );
+  const others = neighbours.map(({ url, reason, ...other }) =>
+    endpointOf(url, '/ws/exchange', other.server, other.sessions, reason),
+  );
+  const [stream, ...special] = own;
+  const endpoints = [...byLoad(stream!, others), ...special];
   return {
     service: 'exchange-service',
     protocol: PROTOCOL_VERSION,
-    server: facts.server,
-    endpoint: endpoints.find(({ available }) => available)!.url,
+    server,
+    endpoint: (endpoints.find(({ available }) => available) ?? stream!).url,
     endpoints,
-    mode: facts.mode,
-    sessions: facts.sessions,
+    mode,
+    sessions,
   };
+}
+
+function endpointOf(url: string, path: StreamPath, server: string, sessions: number, reason: string | null): Endpoint {
+  return { url, path, available: reason === null, reason, server, sessions };
+}
+
+/** Least loaded first; the one that was asked before others that are hardly better; those that cannot be used last. */
+function byLoad(self: Endpoint, others: readonly Endpoint[]): Endpoint[] {
+  const weight = ({ sessions }: Endpoint) => WORTH_A_MOVE.sessions + WORTH_A_MOVE.share * sessions;
+  const loadOf = (endpoint: Endpoint) => {
+    if (!endpoint.available) return Number.POSITIVE_INFINITY;
+    return endpoint === self ? endpoint.sessions : weight(endpoint);
+  };
+  return [self, ...others].sort((one, other) => Math.sign(loadOf(one) - loadOf(other)) || 0);
 }
 
 export type ComponentState = 'up' | 'down' | 'degraded' | 'disabled';
@@ -113,7 +167,7 @@ export type InfraHealth = {
   readonly leader: string | null;
   readonly epoch: number;
   readonly offset: number;
-  readonly mode: { readonly configured: Mode; readonly active: Mode };
+  readonly mode: ActiveMode;
   readonly components: readonly ComponentHealth[];
   readonly feeds: readonly FeedHealth[];
   /** Only where exchange frames are converted: on the leader. */

@@ -3,8 +3,8 @@ import type { DeltaBookCounts } from '../../../ingest-node/conversion/delta-book
 import { findModelViolation } from '../../../ingest-node/conversion/validation.ts';
 import { Distributor } from '../../../ingest-node/distribution/distributor.ts';
 import { EXCHANGE_ADAPTERS } from '../../../ingest-node/exchanges/registry.ts';
-import { Leader } from '../../../ingest-node/leader.ts';
 import { silentLogger } from '../../../ingest-node/operations/logger.ts';
+import { Leader } from '../../../ingest-node/roles/leader.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
 import type { MarketEvent, OrderBook } from '../../../shared/model/market-event.ts';
 import { StreamLog } from '../../../shared/stream/stream-log.ts';

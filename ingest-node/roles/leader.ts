@@ -1,31 +1,36 @@
-import type { Clock } from '../shared/base/clock.ts';
-import type { ExchangeName } from '../shared/model/exchange.ts';
-import type { Instrument } from '../shared/model/instrument.ts';
-import type { Candle, Trade } from '../shared/model/market-event.ts';
-import type { EpochMillis } from '../shared/model/time.ts';
-import type { TradeBackfillHealth } from '../shared/wire/service-info.ts';
-import { ConverterService } from './conversion/converter-service.ts';
-import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from './conversion/delta-books.ts';
-import { TradeBackfill } from './conversion/trade-backfill.ts';
-import type { Distributor } from './distribution/distributor.ts';
-import type { ExchangeAdapter, InstrumentIndex } from './exchanges/exchange-adapter.ts';
-import { fetchBookSnapshot } from './feeds/book-snapshot.ts';
-import { ExchangeFeeds, type FeedStatus } from './feeds/exchange-feeds.ts';
-import type { FeedReport } from './feeds/feed.ts';
-import type { FrameMeaning } from './feeds/line.ts';
-import type { Traffic, TrafficTap } from './feeds/traffic-tap.ts';
-import type { Logger } from './operations/logger.ts';
+import type { Clock } from '../../shared/base/clock.ts';
+import type { ExchangeName } from '../../shared/model/exchange.ts';
+import type { Instrument } from '../../shared/model/instrument.ts';
+import type { Candle, Trade, TradeGap } from '../../shared/model/market-event.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
+import type { TradeBackfillHealth } from '../../shared/wire/service-info.ts';
+import { ConverterService } from '../conversion/converter-service.ts';
+import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from '../conversion/delta-books.ts';
+import { TradeBackfill } from '../conversion/trade-backfill.ts';
+import type { Distributor } from '../distribution/distributor.ts';
+import type { ExchangeAdapter, InstrumentIndex } from '../exchanges/exchange-adapter.ts';
+import { fetchBookSnapshot } from '../feeds/book-snapshot.ts';
+import { ExchangeFeeds, type FeedStatus } from '../feeds/exchange-feeds.ts';
+import type { FeedReport } from '../feeds/feed.ts';
+import type { FrameMeaning } from '../feeds/line.ts';
+import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
+import type { Logger } from '../operations/logger.ts';
 
 export type LeaderOptions = {
   readonly adapters: readonly ExchangeAdapter[];
   readonly simulatorUrl: string | null;
-  readonly distributor: Distributor;
+  /** Where converted events go. */
+  readonly distributor: Pick<Distributor, 'offer'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onInstruments: (exchange: ExchangeName, instruments: readonly Instrument[]) => void;
   readonly onFeedState?: (exchange: ExchangeName, report: FeedReport) => void;
   /** Symbols whose whole books are built from their changes, by exchange; none by default. */
   readonly deltaSymbols?: Readonly<Partial<Record<ExchangeName, ReadonlySet<string>>>>;
+  /** Which of the trading instruments are carried, asked at every list and at {@link Leader.replan}; all by default. */
+  readonly selects?: (instrument: Instrument) => boolean;
+  /** The market lists are fetched anew this often; as often as the feeds think right by default. */
+  readonly refreshMarketsEveryMs?: number;
   /** Sees all traffic with the exchanges while it is open. */
   readonly tap?: TrafficTap;
 };
@@ -33,7 +38,13 @@ export type LeaderOptions = {
 /** Order books that wait for their turn, and minutes that wait for their end, are looked at this often. */
 const FLUSH_INTERVAL_MS = 25;
 
-/** What the leading node does and nobody else: exchange frames in, converted events to the distributor. */
+/** `warming`: the sockets are open while another node still leads (rule HND1). */
+type LeaderState = 'stopped' | 'warming' | 'leading';
+
+/**
+ * What the leading node does and nobody else: exchange frames in, converted events to the distributor. A successor that
+ * was named does the same before it leads, but for the search of missed trades: what the leader publishes is not missed.
+ */
 export class Leader {
   readonly converter: ConverterService;
   readonly #options: LeaderOptions;
@@ -42,6 +53,7 @@ export class Leader {
   readonly #deltaBooks = new Map<ExchangeName, DeltaBooks>();
   readonly #backfills = new Map<ExchangeName, TradeBackfill>();
   #cancelFlush: () => void = () => {};
+  #state: LeaderState = 'stopped';
 
   constructor(options: LeaderOptions) {
     this.#options = options;
@@ -61,12 +73,23 @@ export class Leader {
         },
         onFeedState: report => {
           const carried = feeds.instrumentsOf(report.key);
-          const subscribingMs = adapter.subscribeMessages(carried).length * adapter.limits.messageSpacingMs;
+          const subscribingMs = this.#subscribingMs(adapter.exchange, carried);
           const symbols = carried.map(({ symbol }) => symbol);
           this.#backfills.get(adapter.exchange)?.onFeedState(report.key, report.state, symbols, subscribingMs);
           if (report.state === 'live') this.#deltaBooks.get(adapter.exchange)?.onFeedLive(carried, subscribingMs);
           if (report.state !== 'live') this.converter.interrupt(adapter.exchange, symbols);
           this.#feedState(adapter.exchange, report);
+        },
+        onCarried: (key, added) => {
+          const symbols = added.map(({ symbol }) => symbol);
+          this.#backfills.get(adapter.exchange)?.onFeedState(key, 'connecting', symbols, 0);
+          this.converter.interrupt(adapter.exchange, symbols);
+        },
+        onRenewed: key => {
+          const carried = feeds.instrumentsOf(key);
+          const symbols = carried.map(({ symbol }) => symbol);
+          this.#backfills.get(adapter.exchange)?.onFeedState(key, 'live', symbols, 0);
+          this.#deltaBooks.get(adapter.exchange)?.onFeedLive(carried, 0);
         },
         onInstruments: instruments => {
           this.#backfills.get(adapter.exchange)?.setInstruments(instruments);
@@ -75,6 +98,8 @@ export class Leader {
         },
         clock: options.clock,
         ...(options.tap === undefined ? {} : { tap: options.tap }),
+        ...(options.selects && { selects: options.selects }),
+        ...(options.refreshMarketsEveryMs && { refreshMarketsEveryMs: options.refreshMarketsEveryMs }),
       });
       this.#buildBooks(adapter, feeds, deltaSymbols);
       this.#backfills.set(adapter.exchange, this.#createBackfill(adapter, feeds));
@@ -82,25 +107,97 @@ export class Leader {
     });
   }
 
+  /** Begins to lead: from nothing, or from {@link warmUp}, in which case no trade goes by unseen. */
   start(): void {
+    const before = this.#state;
+    if (before === 'leading') return;
+    this.#state = 'leading';
     for (const backfill of this.#backfills.values()) backfill.start();
-    for (const feeds of this.#feeds) feeds.start();
-    this.#flushLater();
+    if (before === 'stopped') this.#open(1);
+    else this.#carryOn();
+  }
+
+  /**
+   * Opens the sockets within a share of the connection limits, 0 to 1, since the node that leads may be behind the same
+   * address.
+   */
+  warmUp(connectShare: number): void {
+    if (this.#state !== 'stopped') return;
+    this.#state = 'warming';
+    this.#open(connectShare);
+  }
+
+  /** Whether all that these exchanges send is coming in: feeds live and subscribed, books built. */
+  isWarm(exchanges: ReadonlySet<ExchangeName>): boolean {
+    const { clock } = this.#options;
+    return this.#feeds
+      .filter(({ exchange }) => exchanges.has(exchange))
+      .every(feeds => {
+        const status = feeds.status();
+        const books = this.#deltaBooks.get(feeds.exchange)?.counts();
+        return (
+          status.length > 0 &&
+          status.every(
+            ({ key, state, since }) =>
+              state === 'live' && clock.now() - since >= this.#subscribingMs(feeds.exchange, feeds.instrumentsOf(key)),
+          ) &&
+          (books?.waiting ?? 0) === 0
+        );
+      });
   }
 
   /** Resolves when no exchange socket is open; what was received until then has been offered. */
   async stop(): Promise<void> {
+    if (this.#state === 'stopped') return;
+    this.#state = 'stopped';
     for (const backfill of this.#backfills.values()) backfill.stop();
     await Promise.all(this.#feeds.map(feeds => feeds.stop()));
     for (const books of this.#deltaBooks.values()) books.stop();
     this.#cancelFlush();
     this.#options.distributor.offer(this.converter.flush(Number.POSITIVE_INFINITY));
+    // Whoever leads from now on may publish other state: what we published last does not stand for it.
+    this.converter.forgetState();
+  }
+
+  #open(connectShare: number): void {
+    for (const feeds of this.#feeds) {
+      feeds.useConnectShare(connectShare);
+      feeds.start();
+    }
+    this.#flushLater();
+  }
+
+  /** What was live while it warmed up has missed nothing; what was not is searched as after any interruption. */
+  #carryOn(): void {
+    for (const feeds of this.#feeds) {
+      feeds.useConnectShare(1);
+      for (const { key, state } of feeds.status()) {
+        const symbols = feeds.instrumentsOf(key).map(({ symbol }) => symbol);
+        this.#backfills.get(feeds.exchange)?.onFeedState(key, state, symbols, 0);
+      }
+    }
+  }
+
+  /**
+   * `selects` answers differently now: feeds that are concerned move to the answer, the others are left alone. A market
+   * that comes back begins anew: what it traded meanwhile was not wanted, so it is not missing.
+   */
+  replan(): void {
+    for (const feeds of this.#feeds) {
+      const carried = () => feeds.status().flatMap(({ key }) => feeds.instrumentsOf(key).map(({ symbol }) => symbol));
+      const before = new Set(carried());
+      feeds.replan();
+      const added = carried().filter(symbol => !before.has(symbol));
+      this.#backfills.get(feeds.exchange)?.forget(added);
+      this.converter.interrupt(feeds.exchange, added);
+    }
   }
 
   /** While another node leads: what its stream carries, so that this one continues where it leaves off. */
-  remember(event: Trade | Candle, now: EpochMillis): void {
-    this.converter.remember(event, now);
+  remember(event: Trade | Candle | TradeGap, now: EpochMillis): void {
+    if (event.type !== 'gap') this.converter.remember(event, now);
     if (event.type === 'trade') this.#backfills.get(event.exchange)?.remember(event);
+    if (event.type === 'gap') this.#backfills.get(event.exchange)?.rememberGap(event);
   }
 
   /**
@@ -144,6 +241,12 @@ export class Leader {
   /** The newest market list of each exchange, as it came. */
   marketLists(): Traffic[] {
     return this.#feeds.flatMap(feeds => feeds.marketLists);
+  }
+
+  /** How long a new socket takes to ask for all of these, milliseconds. */
+  #subscribingMs(exchange: ExchangeName, carried: readonly Instrument[]): number {
+    const { subscribeMessages, limits } = this.#options.adapters.find(adapter => adapter.exchange === exchange)!;
+    return subscribeMessages(carried).length * limits.messageSpacingMs;
   }
 
   #createBackfill({ exchange, tradeHistory }: ExchangeAdapter, feeds: ExchangeFeeds): TradeBackfill {

@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import { numberedTrade } from '../../shared/model/testing/market-events.ts';
+import { StreamLog } from '../../shared/stream/stream-log.ts';
+import { MemorySource } from '../../shared/stream/testing/memory-source.ts';
+import { Publisher } from '../../shared/stream/testing/publisher.ts';
+import type { FenceReport } from '../infrastructure/composite-service.ts';
+import { OutrankedError, takeOver } from './takeover.ts';
+
+/** A leader of epoch 10 that published `total` trades, and a path that has the first `onPath` of them. */
+function stage({ own, onPath }: { own: number; onPath: number | null }) {
+  const clock = new ManualClock();
+  const upTo = (count: number) => {
+    const publisher = new Publisher(new StreamLog(), () => clock.monotonic());
+    publisher.beginEpoch(10, [{ epoch: 8, end: 4 }]);
+    for (let id = 1; id <= count; id++) publisher.seal(numberedTrade(id));
+    return publisher.log;
+  };
+  const log = own === 0 ? new StreamLog() : upTo(own);
+  const path = new MemorySource({ name: 'redis', log: upTo(onPath ?? 0), clock });
+  const tails: FenceReport['tails'] =
+    onPath === null
+      ? []
+      : [{ name: 'redis', tail: { writer: 10, position: path.log.position, lineage: [] }, source: path }];
+  return { clock, log, path, report: { tails, failures: [], higher: null } satisfies FenceReport };
+}
+
+async function run(staged: ReturnType<typeof stage>, report: FenceReport = staged.report) {
+  const { clock, log } = staged;
+  const taking = takeOver({ epoch: 20, log, clock, fence: async () => report });
+  taking.catch(() => {});
+  await clock.advanceAndSettle(400);
+  return taking;
+}
+
+const trades = (log: StreamLog) =>
+  Array.from({ length: log.ring.end }, (_, number) => log.ring.at(number)?.batch.events ?? [])
+    .flat()
+    .map(event => (event.type === 'trade' ? event.id : event.type));
+
+describe('[EPO1] the longest tail is the end of the old epoch', () => {
+  test("a path's, of which the rest is read", async () => {
+    const staged = stage({ own: 3, onPath: 5 });
+    const { lineage, read, faults } = await run(staged);
+    expect(lineage).toEqual([
+      { epoch: 8, end: 4 },
+      { epoch: 10, end: 5 },
+    ]);
+    expect(read).toEqual({ path: 'redis', from: { epoch: 10, offset: 3 }, to: { epoch: 10, offset: 5 } });
+    expect(faults).toEqual([]);
+    expect(trades(staged.log)).toEqual(['1', '2', '3', '4', '5']);
+  });
+
+  test("this node's own, and nothing is read", async () => {
+    const staged = stage({ own: 5, onPath: 3 });
+    const { lineage, read } = await run(staged);
+    expect(lineage.at(-1)).toEqual({ epoch: 10, end: 5 });
+    expect(read).toBeNull();
+    expect(staged.path.requests).toEqual([]);
+  });
+
+  test('a node that has read nothing yet begins with the state of the path', async () => {
+    const staged = stage({ own: 0, onPath: 5 });
+    const { lineage } = await run(staged);
+    expect(staged.log.position).toEqual({ epoch: 10, offset: 5 });
+    expect(lineage.at(-1)).toEqual({ epoch: 10, end: 5 });
+  });
+
+  test('without any path and any past there is no lineage', async () => {
+    expect((await run(stage({ own: 0, onPath: null }))).lineage).toEqual([]);
+  });
+
+  test('a path that cannot be read in time is named, and the epoch ends with what is known', async () => {
+    const staged = stage({ own: 3, onPath: 5 });
+    staged.path.latencyMs = 1_000;
+    const { lineage, faults } = await run(staged);
+    expect(lineage.at(-1)).toEqual({ epoch: 10, end: 3 });
+    expect(faults).toEqual([expect.stringContaining('redis')]);
+  });
+});
+
+test('[EPO2] a node that finds a higher writer does not lead', async () => {
+  const staged = stage({ own: 3, onPath: 5 });
+  await expect(run(staged, { ...staged.report, higher: 21 })).rejects.toThrow(OutrankedError);
+});

@@ -1,0 +1,71 @@
+import type { Clock } from '../../shared/base/clock.ts';
+import { type CatchUpRequest, type CaughtUp, catchUp } from '../../shared/stream/catch-up.ts';
+import { applyBatch, applySnapshot } from '../../shared/stream/followed-log.ts';
+import { extendLineage } from '../../shared/stream/lineage.ts';
+import type { StreamLog } from '../../shared/stream/stream-log.ts';
+import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
+import type { FenceReport } from '../infrastructure/composite-service.ts';
+
+export type TakeoverOptions = {
+  readonly epoch: number;
+  readonly log: StreamLog;
+  readonly clock: Clock;
+  /** Keeps everybody lower from writing to the paths, and says where each of them ends. */
+  readonly fence: (epoch: number, withinMs: number) => Promise<FenceReport>;
+  /** For tests. */
+  readonly read?: (request: CatchUpRequest) => Promise<CaughtUp>;
+};
+
+/** How the old epochs ended. */
+export type TakeoverReport = {
+  /** To begin the new epoch with. */
+  readonly lineage: Lineage;
+  /** What the log lacked and was read from a path: its name, and from where to where. */
+  readonly read: { readonly path: string; readonly from: Position; readonly to: Position } | null;
+  /** Paths that could not be asked or read, and why. */
+  readonly faults: readonly string[];
+};
+
+/** Somebody higher has written to a path: this node must not lead (rule EPO2). */
+export class OutrankedError extends Error {
+  readonly higher: number;
+
+  constructor(higher: number) {
+    super(`a path is fenced by writer ${higher}`);
+    this.name = 'OutrankedError';
+    this.higher = higher;
+  }
+}
+
+/** How long each living path may take to be fenced, and again to be read up to its fence. */
+const PATH_WITHIN_MS = 300;
+
+/**
+ * Rule EPO1, the successor's half before its own epoch: fences every path, finds the longest tail, the log's own
+ * included, and takes what the log lacks of it. The end of the log is then the end of the old epoch. Nobody may feed the
+ * log meanwhile.
+ *
+ * @throws OutrankedError
+ */
+export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport> {
+  const { epoch, log, clock, fence, read = catchUp } = options;
+  const { tails, failures, higher } = await fence(epoch, PATH_WITHIN_MS);
+  if (higher !== null) throw new OutrankedError(higher);
+  const faults = failures.map(({ name, error }) => `${name}: ${error.message}`);
+  let taken: TakeoverReport['read'] = null;
+  for (const { name, tail, source } of tails) {
+    const { position: to } = tail;
+    const from = log.position;
+    if (to === null || comparePositions(to, from) <= 0) break;
+    const position = from.epoch === 0 ? null : from;
+    const caughtUp = await read({ source, from: position, to, withinMs: PATH_WITHIN_MS, clock });
+    if (caughtUp.snapshot !== null) applySnapshot(log, caughtUp.snapshot);
+    for (const batch of caughtUp.batches) applyBatch(log, batch, clock.monotonic());
+    if (comparePositions(log.position, from) > 0) taken = { path: name, from, to: log.position };
+    // All of the longest, so the others have nothing more.
+    if (caughtUp.outcome === 'reached') break;
+    faults.push(`${name}: ${caughtUp.reason ?? caughtUp.outcome}`);
+  }
+  const { position, lineage } = log;
+  return { lineage: position.epoch === 0 ? [] : extendLineage(lineage, position), read: taken, faults };
+}
