@@ -32,7 +32,7 @@ export function createSettingsRoutes({ adminToken, settings }: SettingsRoutesOpt
         'settings cannot be reached: set ADMIN_TOKEN on this node to allow it',
       );
     }
-    const given = context.req.header('authorization')?.replace(/^Bearer /, '') ?? '';
+    const given = context.req.header('authorization')?.replace(/^Bearer +/i, '') ?? '';
     if (!isSameSecret(given, adminToken)) {
       return refuse(context, 401, 'adminTokenRequired', 'give the admin token as "Authorization: Bearer …"');
     }

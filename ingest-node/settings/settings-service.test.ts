@@ -1,51 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../shared/base/clock.ts';
-import { silentLogger } from '../operations/logger.ts';
-import type { OpenSettings } from './open-settings.ts';
-import { openSettings } from './open-settings.ts';
+import { describe, expect, test } from 'vitest';
 import type { SettingsChange } from './settings.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
+import { upbitWithout, useSettings } from './testing/settings-under-test.ts';
 
-let directory: string;
-const opened: OpenSettings[] = [];
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'settings-'));
-});
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.stop();
-  await rm(directory, { recursive: true, force: true });
-});
-
-async function open(options: Partial<Parameters<typeof openSettings>[0]> = {}): Promise<OpenSettings> {
-  const settings = openSettings({
-    mysqlUrl: null,
-    dataDir: directory,
-    node: 'node-1',
-    clock: systemClock,
-    logger: silentLogger,
-    listedSymbols: () => null,
-    ...options,
-  });
-  opened.push(settings);
-  await settings.service.start();
-  return settings;
-}
-
-async function close(settings: OpenSettings): Promise<void> {
-  opened.splice(opened.indexOf(settings), 1);
-  await settings.stop();
-}
-
-const upbitWithout = (...except: string[]) =>
-  ({
-    subject: { kind: 'exchange', exchange: 'upbit' },
-    document: { markets: { except } },
-    expectedVersion: 'any',
-    who: 'kim',
-  }) as const;
+const under = useSettings();
+const { open, close } = under;
 
 test('a change is there at once, and after a restart', async () => {
   const first = await open();
@@ -68,7 +29,22 @@ test('a change by another node is told within the next polls', async () => {
   const told = new Promise<SettingsChange>(resolve => other.service.onChange(resolve));
   await some.service.change({ ...upbitWithout(), subject: { kind: 'switches' }, document: { redis: false } });
   expect(await told).toMatchObject({ version: 2, exchanges: [], switches: ['redis'] });
-  expect(other.service.settings.switches).toEqual({ kafka: true, redis: false });
+  expect(other.service.switches).toEqual({ kafka: true, redis: false });
+});
+
+test('a listener that fails keeps neither the change nor the other listeners from it', async () => {
+  const { service } = await open();
+  const told: SettingsChange[] = [];
+  service.onChange(() => {
+    throw new Error('no redis today');
+  });
+  const stopTelling = service.onChange(change => told.push(change));
+  expect(await service.change(upbitWithout('XRP/KRW'))).toMatchObject({ kind: 'ok', version: 2 });
+  expect(told).toHaveLength(1);
+  stopTelling();
+  await service.change(upbitWithout());
+  expect(told).toHaveLength(1);
+  expect(service.health.state).toBe('up');
 });
 
 test('a change made from an older version is refused, from the version another node has just made it is taken', async () => {
@@ -114,7 +90,7 @@ describe('without the database', () => {
     expect(first.service.carriage.carriesMarket('upbit', 'XRP/KRW')).toBe(true);
     await close(first);
     for (const text of ['{"version":', '{"version":"x"}', '[]', '{"version":3,"exchanges":{"mtgox":{}}}']) {
-      await writeFile(join(directory, 'settings.json'), text);
+      await writeFile(join(under.directory, 'settings.json'), text);
       const next = await open({ mysqlUrl: UNREACHABLE });
       expect(next.service.carriage.carriesMarket('upbit', 'XRP/KRW')).toBe(true);
       await close(next);
@@ -122,11 +98,11 @@ describe('without the database', () => {
   });
 
   test('a file that is no database is named, the node lives, and heals when the file is taken away', async () => {
-    await writeFile(join(directory, 'settings.sqlite'), 'this is no database '.repeat(100));
+    await writeFile(join(under.directory, 'settings.sqlite'), 'this is no database '.repeat(100));
     const { service } = await open();
     expect(service.health).toMatchObject({ name: 'settings', state: 'down' });
     expect(service.health.lastError).toContain('not a database');
-    await rm(join(directory, 'settings.sqlite'));
+    await rm(join(under.directory, 'settings.sqlite'));
     await expect.poll(() => service.health.state, { timeout: 5_000 }).toBe('up');
     expect(await service.change(upbitWithout('XRP/KRW'))).toMatchObject({ kind: 'ok' });
   });
@@ -136,7 +112,7 @@ test('rows that make no sense are counted and named in health, and gone with the
   const first = await open();
   await first.service.change(upbitWithout('XRP/KRW'));
   await close(first);
-  const { db } = openSqliteDatabase(join(directory, 'settings.sqlite'));
+  const { db } = openSqliteDatabase(join(under.directory, 'settings.sqlite'));
   await db.insertInto('switches').values({ name: 'nuclear', is_enabled: 1 }).execute();
   await db.insertInto('exchange_markets').values({ exchange: 'upbit', symbol: 'no symbol' }).execute();
   await db.destroy();
@@ -148,10 +124,38 @@ test('rows that make no sense are counted and named in health, and gone with the
   await expect.poll(() => service.health.state, { timeout: 5_000 }).toBe('up');
 });
 
+test('rows that a person writes count without a new version, and so does taking a bad one away', async () => {
+  const { service } = await open();
+  const { db } = openSqliteDatabase(join(under.directory, 'settings.sqlite'));
+  await db.insertInto('switches').values({ name: 'redis', is_enabled: 0 }).execute();
+  await db.insertInto('switches').values({ name: 'nuclear', is_enabled: 1 }).execute();
+  await expect.poll(() => service.switches.redis, { timeout: 8_000 }).toBe(false);
+  expect(service.health).toMatchObject({ state: 'degraded', lastError: expect.stringMatching(/^1 rows skipped/) });
+  await db.deleteFrom('switches').where('name', '=', 'nuclear').execute();
+  await expect.poll(() => service.health.state, { timeout: 8_000 }).toBe('up');
+  await db.destroy();
+}, 20_000);
+
+test('a version that a person spoils is said, and made again above all there were', async () => {
+  const { service } = await open();
+  await service.change(upbitWithout('XRP/KRW'));
+  const { db } = openSqliteDatabase(join(under.directory, 'settings.sqlite'));
+  await db
+    .updateTable('settings_version')
+    .set({ version: 'two' as never })
+    .execute();
+  await expect.poll(() => service.health.lastError, { timeout: 5_000 }).toMatch(/settings_version holds no version/);
+  await expect.poll(() => [service.health.state, service.version], { timeout: 5_000 }).toEqual(['up', 3]);
+  expect(service.carriage.carriesMarket('upbit', 'XRP/KRW')).toBe(false);
+  expect(await service.change(upbitWithout())).toMatchObject({ kind: 'ok', version: 4 });
+  expect((await service.audit(10)).map(({ version }) => version)).toEqual([4, 2]);
+  await db.destroy();
+});
+
 test('the disk remembers the newest settings in a form that a person can read', async () => {
   const settings = await open();
   await settings.service.change(upbitWithout('XRP/KRW'));
   await close(settings);
-  const text = await readFile(join(directory, 'settings.json'), 'utf8');
+  const text = await readFile(join(under.directory, 'settings.json'), 'utf8');
   expect(JSON.parse(text)).toMatchObject({ version: 2, exchanges: { upbit: { markets: { except: ['XRP/KRW'] } } } });
 });

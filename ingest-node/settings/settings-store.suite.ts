@@ -34,6 +34,8 @@ const AUDIT = {
   after: '2',
 };
 
+const AUDIT_ROW = { changed_time: 1, who: '?', node: '?', subject: '?', before_json: '1', after_json: '2' };
+
 const instrument = (nativeCode: string, change: Partial<Instrument> = {}): Instrument => ({
   exchange: 'upbit',
   nativeCode,
@@ -164,11 +166,34 @@ export function describeSettingsStore(under: DatabaseUnderTest): void {
       expect((await store.read()).faults).toEqual([]);
     });
 
-    test('a database without its version row says so instead of inventing one', async () => {
+    test('numbers that nobody can count with are no reason to fail', async () => {
       const { store, db } = open();
       await store.migrate();
-      await db.deleteFrom('settings_version').execute();
-      await expect(store.version()).rejects.toThrow('settings_version holds no version');
+      const much = sql<number>`9223372036854775807`;
+      await db
+        .insertInto('audit')
+        .values({ ...AUDIT_ROW, version: much })
+        .execute();
+      await db.insertInto('leadership').values({ epoch: much, node: '?', from_time: 1, until_time: null }).execute();
+      await db.insertInto('switches').values({ name: 'redis', is_enabled: 2_147_483_647 }).execute();
+      expect((await store.read()).faults).toHaveLength(1);
+      expect([await store.audit(10), await store.terms(10), await store.highestEpoch()]).toEqual([[], [], 0]);
+    });
+
+    test('a database without its version says so, and the next migration goes on above the audit', async () => {
+      const { store, db } = open();
+      await store.migrate();
+      await store.write({ expectedVersion: 1, settings: UPBIT_WITHOUT_XRP, audit: AUDIT });
+      for (const spoil of [
+        () => db.deleteFrom('settings_version').execute(),
+        () => db.updateTable('settings_version').set({ version: sql`9223372036854775807` }).execute(),
+        () => db.updateTable('settings_version').set({ version: -5 }).execute(),
+      ]) {
+        await spoil();
+        await expect(store.version()).rejects.toThrow('settings_version holds no version');
+        await store.migrate();
+        expect(await store.read()).toEqual({ version: 3, settings: UPBIT_WITHOUT_XRP, faults: [] });
+      }
     });
   });
 
@@ -203,6 +228,33 @@ export function describeSettingsStore(under: DatabaseUnderTest): void {
         { epoch: 20, until: null },
         { epoch: 10, until: 2_000 },
       ]);
+    });
+  });
+
+  describe('epochs', () => {
+    test('[EPO2] the highest one is remembered, of terms and of whoever has only written', async () => {
+      const { store } = open();
+      await store.migrate();
+      expect(await store.highestEpoch()).toBe(0);
+      await store.beginTerm({ epoch: 1_790_000_000, node: 'a', from: 1_000 });
+      expect(await store.highestEpoch()).toBe(1_790_000_000);
+      await store.saveInstruments(1_790_000_007, [instrument('KRW-BTC')]);
+      expect(await store.highestEpoch()).toBe(1_790_000_007);
+    });
+
+    test('[FEN1] a fence that a person takes away or spoils is put up again at the highest term', async () => {
+      const { store, db } = open();
+      await store.migrate();
+      await store.beginTerm({ epoch: 20, node: 'b', from: 2_000 });
+      for (const spoil of [
+        () => db.deleteFrom('leadership_fence').execute(),
+        () => db.updateTable('leadership_fence').set({ epoch: sql`9223372036854775807` }).execute(),
+      ]) {
+        await spoil();
+        expect(await store.highestEpoch()).toBe(20);
+        expect(await store.endTerm(10, 3_000)).toBe('refused');
+        expect(await store.endTerm(20, 3_000)).toBe('written');
+      }
     });
   });
 

@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startMariaDb, type TestMariaDb } from '../../infra/local/services/testing/mariadb.ts';
@@ -9,6 +8,7 @@ import { openMysqlDatabase } from './mysql-database.ts';
 import { describeSettingsStore } from './settings-store.suite.ts';
 import { SqlSettingsStore } from './sql-settings-store.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
+import { freshDatabase } from './testing/fresh-database.ts';
 
 describe('settings in the embedded SQLite', () => {
   let directory: string;
@@ -26,7 +26,6 @@ describe('settings in the embedded SQLite', () => {
   });
 
   test('a folder that comes late is no reason to end', async () => {
-    const { mkdir } = await import('node:fs/promises');
     const store = new SqlSettingsStore(openSqliteDatabase(join(directory, 'late', 'settings.sqlite')), Date.now);
     await expect(store.migrate()).rejects.toThrow(/unable to open/);
     await mkdir(join(directory, 'late'));
@@ -38,26 +37,22 @@ describe('settings in the embedded SQLite', () => {
 
 describeWithService('mariadb', 'settings in MariaDB', () => {
   let server: TestMariaDb;
-  let count = 0;
-  const databaseUrl = () => `${server.url}_${count}`;
+  let databaseUrl: string;
   beforeAll(async () => {
     server = await startMariaDb();
   });
   afterAll(() => server?.dispose());
 
   const reset = async () => {
-    count += 1;
-    const connection = await createConnection(server.url);
-    await connection.query(`create database exchange_${count}`);
-    await connection.end();
+    databaseUrl = await freshDatabase(server);
   };
-  describeSettingsStore({ reset, open: () => openMysqlDatabase(databaseUrl()) });
+  describeSettingsStore({ reset, open: () => openMysqlDatabase(databaseUrl) });
 
   test('a server that does not answer costs each call a bounded time, and heals without a new pool', async () => {
     await reset();
-    const store = new SqlSettingsStore(openMysqlDatabase(databaseUrl()), Date.now);
+    const store = new SqlSettingsStore(openMysqlDatabase(databaseUrl), Date.now);
     await store.migrate();
-    await server.freeze();
+    server.freeze();
     const before = performance.now();
     try {
       const asked = await Promise.allSettled(Array.from({ length: 8 }, () => store.version()));
@@ -65,7 +60,7 @@ describeWithService('mariadb', 'settings in MariaDB', () => {
       // Eight callers share four connections: the second half waits for the first.
       expect(performance.now() - before).toBeLessThan(12_000);
     } finally {
-      await server.thaw();
+      server.thaw();
     }
     await expect.poll(() => store.version().catch(String), { timeout: 5_000 }).toBe(1);
     await server.restart();
