@@ -28,6 +28,8 @@ const CONNECTION = {
   autoResubscribe: false,
   commandTimeout: 1000,
   connectTimeout: 2000,
+  // How long an end may take to be answered by a server that answers nothing.
+  disconnectTimeout: 100,
   retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2000),
 } as const satisfies RedisOptions;
 
