@@ -67,6 +67,11 @@ export type LeaderElection = {
    * @param end the last position of the running term
    */
   release(end: TermEnd): Promise<void>;
+  /**
+   * On the leader that was refused because a higher epoch has written (rule EPO2): ends the term (`stopLeading`, reason
+   * `replaced`) and stands again after a pause, behind the others. Nothing at any other time.
+   */
+  resign(reason: string): void;
   readonly status: ElectionStatus;
   /** The nodes as this one knows them, itself first. About a second old; older while ZooKeeper cannot be asked. */
   nodes(): readonly NodeInfo[];
@@ -131,7 +136,7 @@ export type StopReason =
   | 'released'
   /** The session is gone and with it the candidacy: others may have led since. */
   | 'sessionExpired'
-  /** The candidacy was taken away, or another node began a term. */
+  /** The candidacy was taken away, another node began a term, or `resign` was called. */
   | 'replaced';
 
 export type ElectionState =

@@ -1,6 +1,7 @@
-import type { Clock } from '../../shared/base/clock.ts';
+import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { ComponentHealth } from '../../shared/wire/service-info.ts';
 import { ComponentMonitor, disabledComponent } from '../operations/health.ts';
+import type { RevocableTerm } from './candidate-state.ts';
 import type { EpochFile } from './epoch-file.ts';
 import { askEpochMemories, type EpochMemory, nextEpoch } from './epoch-memory.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   LeadershipEvent,
   NodeInfo,
   StopReason,
-  Term,
   TermEnd,
 } from './leader-election.ts';
 
@@ -27,9 +27,12 @@ export type SoloElectionOptions = {
 /** How long the start may wait for other memories than the file. */
 const MEMORY_TIMEOUT_MS = 500;
 
+/** After a term that was refused, or could not begin. */
+const PAUSE_MS = 1_000;
+
 type State =
   | { readonly name: 'idle' | 'stopping'; readonly since: number }
-  | { readonly name: 'leading'; readonly since: number; readonly term: Term; readonly leader: LeaderInfo };
+  | { readonly name: 'leading'; readonly since: number; readonly term: RevocableTerm; readonly leader: LeaderInfo };
 
 /** A node on its own always leads. Its epochs rise across restarts by what the disk remembers and by the clock. */
 export class SoloLeaderElection implements LeaderElection {
@@ -38,6 +41,7 @@ export class SoloLeaderElection implements LeaderElection {
   readonly #startedAt: number;
   #state: State;
   #load = { sessions: 0, isDraining: false };
+  #cancelBegin: CancelTimer = () => {};
   #onEvent: (event: LeadershipEvent) => void = () => {};
 
   constructor(options: SoloElectionOptions) {
@@ -54,20 +58,8 @@ export class SoloLeaderElection implements LeaderElection {
   }
 
   async start(onEvent: (event: LeadershipEvent) => void): Promise<void> {
-    const { file, memories = [], clock, identity } = this.#options;
     this.#onEvent = onEvent;
-    const [known, others] = await Promise.all([file.read(), askEpochMemories(memories, MEMORY_TIMEOUT_MS, clock)]);
-    const highest = Math.max(known, others.highest);
-    const epoch = nextEpoch(highest, clock);
-    // Remembered before it is used: a crash in between wastes a number, the other order could use one twice.
-    await file.write(epoch);
-    if (this.#state.name === 'stopping') return;
-    const term: Term = { epoch, mayWrite: () => this.#state.name === 'leading' };
-    const leader = { ...identity, epoch };
-    this.#state = { name: 'leading', since: clock.now(), term, leader };
-    this.#leadership.set('up', others.faults.join('; ') || undefined);
-    onEvent({ type: 'lead', term, previous: highest === 0 ? null : { epoch: highest, end: null } });
-    onEvent({ type: 'leader', leader });
+    await this.#begin();
   }
 
   async stop(): Promise<void> {
@@ -86,6 +78,13 @@ export class SoloLeaderElection implements LeaderElection {
     this.#leave('released');
   }
 
+  resign(reason: string): void {
+    if (this.#state.name !== 'leading') return;
+    this.#endTerm('idle', 'replaced', reason);
+    this.#leadership.set('down', reason);
+    this.#beginLater();
+  }
+
   nodes(): readonly NodeInfo[] {
     return [{ ...this.#options.identity, ...this.#load, isLeader: this.#state.name === 'leading' }];
   }
@@ -98,13 +97,51 @@ export class SoloLeaderElection implements LeaderElection {
     return [this.#leadership.health, disabledComponent('zookeeper', this.#startedAt)];
   }
 
+  async #begin(): Promise<void> {
+    const { file, memories = [], clock, identity } = this.#options;
+    const [known, others] = await Promise.all([file.read(), askEpochMemories(memories, MEMORY_TIMEOUT_MS, clock)]);
+    const highest = Math.max(known, others.highest);
+    const epoch = nextEpoch(highest, clock);
+    // Remembered before it is used: a crash in between wastes a number, the other order could use one twice.
+    await file.write(epoch);
+    if (this.#state.name === 'stopping') return;
+    let isOver = false;
+    const term: RevocableTerm = {
+      epoch,
+      mayWrite: () => !isOver,
+      revoke: () => {
+        isOver = true;
+      },
+    };
+    const leader = { ...identity, epoch };
+    this.#state = { name: 'leading', since: clock.now(), term, leader };
+    this.#leadership.set('up', others.faults.join('; ') || undefined);
+    this.#onEvent({ type: 'lead', term, previous: highest === 0 ? null : { epoch: highest, end: null } });
+    this.#onEvent({ type: 'leader', leader });
+  }
+
+  #beginLater(): void {
+    this.#cancelBegin = this.#options.clock.setTimer(PAUSE_MS, () => {
+      this.#begin().catch(error => {
+        this.#leadership.set('down', String(error));
+        if (this.#state.name === 'idle') this.#beginLater();
+      });
+    });
+  }
+
   #leave(reason: StopReason): void {
-    const before = this.#state;
-    if (before.name === 'stopping') return;
-    this.#state = { name: 'stopping', since: this.#options.clock.now() };
+    if (this.#state.name === 'stopping') return;
+    this.#cancelBegin();
+    this.#endTerm('stopping', reason, reason);
     this.#leadership.set('down');
+  }
+
+  #endTerm(next: 'idle' | 'stopping', reason: StopReason, detail: string): void {
+    const before = this.#state;
+    this.#state = { name: next, since: this.#options.clock.now() };
     if (before.name !== 'leading') return;
-    this.#onEvent({ type: 'stopLeading', term: before.term, reason, detail: reason });
+    before.term.revoke();
+    this.#onEvent({ type: 'stopLeading', term: before.term, reason, detail });
     this.#onEvent({ type: 'leader', leader: null });
   }
 }

@@ -1,0 +1,208 @@
+import type { Clock } from '../../shared/base/clock.ts';
+import {
+  type CandidateRecord,
+  readCandidateName,
+  readCandidateRecord,
+  readTermRecord,
+  type TermRecord,
+  writeRecord,
+} from './candidate-record.ts';
+import { nextEpoch } from './epoch-memory.ts';
+import type { LeaderInfo, PreviousTerm, TermEnd } from './leader-election.ts';
+import { type Moment, momentOf } from './lease.ts';
+import type { Operation, ZookeeperClient } from './zookeeper-client.ts';
+import { CANDIDATES, inOrder, isEmpty, pathOf, readLasting, readOrNull, sequenceOf, TERM } from './zookeeper-layout.ts';
+import type { ZookeeperOwnNode } from './zookeeper-own-node.ts';
+
+/** What ZooKeeper says of this node's place. */
+export type Place =
+  /** `namedBy`: the leader, when it has named us to follow it. */
+  | { readonly kind: 'behind'; readonly leader: LeaderInfo | null; readonly namedBy: LeaderInfo | null }
+  /** Nobody stands before us. */
+  | { readonly kind: 'first'; readonly term: NewestTerm }
+  /** Our node is not ours, or not there. */
+  | { readonly kind: 'lost'; readonly reason: string };
+
+/** The term node as it was read. `version` is what the next term must find unchanged. */
+export type NewestTerm = { readonly record: TermRecord | null; readonly version: number };
+
+export type BegunTerm = { readonly epoch: number; readonly previous: PreviousTerm | null; readonly sent: Moment };
+
+export type Succession = 'ready' | 'waiting' | 'nobody';
+
+type Predecessor = { readonly name: string; readonly record: CandidateRecord | null };
+
+/**
+ * The queue of candidates in ZooKeeper and this node's place in it. Whoever is first leads; everyone else watches the one
+ * before, so that a death wakes one node and not all of them. Calls are made one after the other.
+ */
+export class ZookeeperQueue {
+  readonly #own: ZookeeperOwnNode;
+  readonly #clock: Clock;
+  #term: { readonly record: TermRecord; readonly version: number } | null = null;
+  #strange: readonly string[] = [];
+
+  constructor(own: ZookeeperOwnNode, clock: Clock) {
+    this.#own = own;
+    this.#clock = clock;
+  }
+
+  /** Nodes that are not what they should be: passed over, and named to the operator. */
+  get strange(): readonly string[] {
+    return this.#strange;
+  }
+
+  /** Makes sure that there is a place to queue at. */
+  async prepare(client: ZookeeperClient): Promise<void> {
+    await client.ensure(CANDIDATES);
+  }
+
+  /** What must still be so, as part of every heartbeat. */
+  checks(): Operation[] {
+    if (this.#term === null) return [this.#own.check()];
+    return [this.#own.check(), { type: 'check', path: TERM, version: this.#term.version }];
+  }
+
+  /** The session that our place belonged to is gone. */
+  forget(): void {
+    this.#own.forget();
+    this.#term = null;
+  }
+
+  /**
+   * Takes a place if there is none, and looks who stands before us.
+   *
+   * @param sessionId whom our node must belong to
+   * @param onOwnEnd our node was removed
+   * @param onChange who stands before us, or the newest term, has changed: look again
+   */
+  async look(client: ZookeeperClient, sessionId: string, onOwnEnd: () => void, onChange: () => void): Promise<Place> {
+    const names = await this.#own.take(client);
+    const own = this.#own.name ?? '';
+    const state = await readOrNull(client, pathOf(own));
+    if (state === null) return { kind: 'lost', reason: `${own} was removed` };
+    if (state.ephemeralOwner !== sessionId) return { kind: 'lost', reason: `${own} belongs to another session` };
+    await client.watchEnd(pathOf(own), onOwnEnd);
+
+    const strange = names.filter(name => readCandidateName(name) === null);
+    const before = await this.#findPredecessor(client, names, own, strange, onChange);
+    const newest = await this.#readTerm(client, before === null ? undefined : onChange, strange);
+    this.#strange = strange;
+    if (before === null) return { kind: 'first', term: newest };
+    const { record } = newest;
+    if (record === null || record.candidate === own || !names.includes(record.candidate))
+      return { kind: 'behind', leader: null, namedBy: null };
+    const leader = { node: record.node, url: record.url, epoch: record.epoch };
+    const isNamed = before.name === record.candidate && before.record?.successor === own;
+    return { kind: 'behind', leader, namedBy: isNamed ? leader : null };
+  }
+
+  /**
+   * Begins a term: writes its epoch if our node is there and nobody has begun one since `newest` was read.
+   * A term of ours whose answer was lost is taken up as it is.
+   *
+   * @param remembered the highest epoch known elsewhere
+   * @throws `noNode` when our node is gone, `badVersion` when somebody was faster
+   */
+  async beginTerm(client: ZookeeperClient, newest: NewestTerm, remembered: number): Promise<BegunTerm> {
+    const { record: last, version } = newest;
+    const candidate = this.#own.name ?? '';
+    if (last?.candidate === candidate) {
+      const sent = momentOf(this.#clock);
+      await client.commit([this.#own.check(), { type: 'check', path: TERM, version }]);
+      this.#term = { record: last, version };
+      return { epoch: last.epoch, previous: last.previous, sent };
+    }
+    const epoch = nextEpoch(Math.max(remembered, last?.epoch ?? 0), this.#clock);
+    const { node, url } = this.#own.record;
+    const record: TermRecord = {
+      ...last,
+      epoch,
+      candidate,
+      node,
+      url,
+      end: null,
+      previous: termBefore(last, remembered),
+    };
+    const sent = momentOf(this.#clock);
+    await client.commit([this.#own.check(), { type: 'set', path: TERM, data: writeRecord(record), version }]);
+    this.#term = { record, version: version + 1 };
+    return { epoch, previous: record.previous, sent };
+  }
+
+  /**
+   * Names the nearest living candidate behind us, and tells whether it is ready to lead. No further one will do: when we
+   * are gone, that one leads.
+   *
+   * @param onChange the named one has said something, or is gone: ask again
+   * @throws `noNode` when our node is gone
+   */
+  async nameSuccessor(client: ZookeeperClient, epoch: number, onChange: () => void): Promise<Succession> {
+    const sequence = sequenceOf(this.#own.name ?? '');
+    const behind = inOrder(await client.children(CANDIDATES)).filter(name => sequenceOf(name) > sequence);
+    for (const name of behind) {
+      const state = await readOrNull(client, pathOf(name), onChange);
+      if (state === null || state.ephemeralOwner === null) continue;
+      const record = readCandidateRecord(state.data);
+      // It will be the next, but speaks no language of ours.
+      if (record === null) break;
+      this.#own.say({ successor: name });
+      await this.#own.write(client);
+      return record.readyAfter === epoch ? 'ready' : 'waiting';
+    }
+    this.#own.say({ successor: null });
+    await this.#own.write(client);
+    return 'nobody';
+  }
+
+  /**
+   * Writes where our term ended and ends our candidacy, both or neither.
+   *
+   * @throws `noNode` or `badVersion` when the term is ours no more: also when an earlier call did it and its answer was lost
+   */
+  async endTerm(client: ZookeeperClient, end: TermEnd): Promise<void> {
+    const { name } = this.#own;
+    if (this.#term === null || name === null) return;
+    const { record, version } = this.#term;
+    await client.commit([
+      { type: 'set', path: TERM, data: writeRecord({ ...record, end: end.offset }), version },
+      { type: 'remove', path: pathOf(name) },
+    ]);
+  }
+
+  /**
+   * Watches the nearest living candidate before us. A node of that name that ends with no session was made by hand and
+   * would never go away: passed over. One that says something strange is a candidate all the same: its session will end.
+   */
+  async #findPredecessor(
+    client: ZookeeperClient,
+    names: readonly string[],
+    own: string,
+    strange: string[],
+    onChange: () => void,
+  ): Promise<Predecessor | null> {
+    const sequence = sequenceOf(own);
+    const before = inOrder(names).filter(name => sequenceOf(name) < sequence);
+    for (const name of before.reverse()) {
+      const state = await readOrNull(client, pathOf(name), onChange);
+      if (state === null) continue;
+      const record = readCandidateRecord(state.data);
+      if (state.ephemeralOwner === null || record === null) strange.push(name);
+      if (state.ephemeralOwner !== null) return { name, record };
+    }
+    return null;
+  }
+
+  async #readTerm(client: ZookeeperClient, onChange: (() => void) | undefined, strange: string[]): Promise<NewestTerm> {
+    const { data, version } = await readLasting(client, TERM, onChange);
+    const record = readTermRecord(data);
+    if (record === null && !isEmpty(data)) strange.push('term');
+    return { record, version };
+  }
+}
+
+/** ZooKeeper may have lost its data and remember an older term than others do; then nobody knows where that one ended. */
+function termBefore(last: TermRecord | null, remembered: number): PreviousTerm | null {
+  if (last !== null && last.epoch >= remembered) return { epoch: last.epoch, end: last.end };
+  return remembered === 0 ? null : { epoch: remembered, end: null };
+}
