@@ -67,14 +67,22 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     clock,
     logger,
     listedSymbols: exchange => instruments.symbolsOf(exchange),
+    onRefused: epoch => role.outranked(epoch, 'the database knows a later term'),
   });
-  const services = new NodeServices({ config, clock, logger, ...(host === undefined ? {} : { host }) });
+  const services = await NodeServices.open({ config, clock, logger, ...(host === undefined ? {} : { host }) });
   const infrastructure = new Infrastructure({
     services: services.infrastructure,
     clock,
     onModeChange: mode => logger.warn({ ...mode }, 'mode'),
   });
-  const election = createElection({ config, clock, logger, log, infrastructure });
+  const election = await createElection({
+    config,
+    clock,
+    logger,
+    log,
+    infrastructure,
+    memories: [settings.epochMemory],
+  });
   const sessions = new SessionRegistry({ server: config.nodeId, log, clock });
   const recorder = new TrafficRecorder({ clock, marketLists: () => role.leader.marketLists() });
   const role: NodeRole = new NodeRole({
@@ -217,7 +225,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     await controlServer.listen();
     await settings.service.start();
     for (const name of ['redis', 'kafka'] as const) {
-      infrastructure.setEnabled(name, settings.service.settings.switches[name]);
+      infrastructure.setEnabled(name, settings.service.switches[name]);
     }
     await services.start();
     infrastructure.start();

@@ -6,7 +6,6 @@ import { EpochFile } from './leadership/epoch-file.ts';
 import type { EpochMemory } from './leadership/epoch-memory.ts';
 import type { LeaderElection } from './leadership/leader-election.ts';
 import { SoloLeaderElection } from './leadership/solo-leader-election.ts';
-import { ZookeeperLeaderElection } from './leadership/zookeeper-leader-election.ts';
 import type { Logger } from './operations/logger.ts';
 
 export type ElectionOptions = {
@@ -20,7 +19,7 @@ export type ElectionOptions = {
 };
 
 /** How this installation elects its leader, and all that remembers epochs in it (rule EPO2). */
-export function createElection(options: ElectionOptions): LeaderElection {
+export async function createElection(options: ElectionOptions): Promise<LeaderElection> {
   const { config, log, infrastructure, memories = [], clock, logger } = options;
   const { nodeId: node, advertisedUrl, zookeeper, dataDir } = config;
   const url = advertisedUrl === null ? null : `${advertisedUrl.replace(/^http/, 'ws')}/ws/exchange`;
@@ -37,5 +36,7 @@ export function createElection(options: ElectionOptions): LeaderElection {
     highest: () => file.read(),
     remember: epoch => file.write(epoch),
   };
+  // A node on its own starts sooner without a client that it does not use.
+  const { ZookeeperLeaderElection } = await import('./leadership/zookeeper-leader-election.ts');
   return new ZookeeperLeaderElection({ identity, address: zookeeper, memories: [ownFile, ...others], clock, logger });
 }

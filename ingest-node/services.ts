@@ -1,31 +1,28 @@
 import type { Clock } from '../shared/base/clock.ts';
 import type { ComponentHealth } from '../shared/wire/service-info.ts';
 import type { Config } from './config/config.ts';
-import type { RedisSettings } from './config/services.ts';
-import { type Gateway, startGateway } from './gateway/gateway.ts';
+import type { GatewaySettings, RedisSettings } from './config/services.ts';
+import type { Gateway } from './gateway/gateway.ts';
 import type { GatewayStore } from './gateway/gateway-store.ts';
-import { MemoryRedisConnection } from './gateway/memory-redis-connection.ts';
-import { MemoryStore } from './gateway/memory-store.ts';
-import { RedisStore } from './gateway/redis-store.ts';
-import { STREAM_SCRIPTS } from './gateway/stream-scripts.ts';
 import type { InfrastructureService } from './infrastructure/infrastructure-service.ts';
 import type { RedisConnection } from './infrastructure/redis-connection.ts';
-import { createInfrastructureServices } from './infrastructure/registry.ts';
-import { RestRedisConnection } from './infrastructure/rest-redis-connection.ts';
-import { TcpRedisConnection } from './infrastructure/tcp-redis-connection.ts';
 import type { Logger } from './operations/logger.ts';
 
 export type NodeServicesOptions = {
-  readonly config: Config;
+  readonly config: Pick<Config, 'redis' | 'gateway'>;
   /** Interface that the gateway listens on; by default its own choice. */
   readonly host?: string;
   readonly clock: Clock;
   readonly logger: Logger;
 };
 
+/** A way to a Redis, and the store that a gateway serves it from. */
+type Access = { readonly redis: RedisConnection | null; readonly store: GatewayStore | null };
+
 /**
- * The Redis that the settings name, and the gateway in front of it. A node on its own that is asked for a gateway and
- * has no Redis holds in its memory what a Redis would.
+ * The infrastructure that the settings name, and the gateway in front of the Redis. A node on its own that is asked for
+ * a gateway and has no Redis holds in its memory what a Redis would. Clients of services that are not used are not loaded:
+ * a newcomer's start is the sooner for it.
  */
 export class NodeServices {
   /** What carries the stream, best first; stopped by whoever runs it. */
@@ -34,27 +31,28 @@ export class NodeServices {
   readonly #store: GatewayStore | null;
   #gateway: Gateway | null = null;
 
-  constructor(options: NodeServicesOptions) {
+  private constructor(
+    options: NodeServicesOptions,
+    infrastructure: readonly InfrastructureService[],
+    store: GatewayStore | null,
+  ) {
     this.#options = options;
-    const { config, clock, logger } = options;
-    const { redis, gateway } = config;
-    const memory = redis === null && gateway !== null ? new MemoryStore({ clock, scripts: STREAM_SCRIPTS }) : null;
-    const connection = memory === null ? connectionTo(redis) : new MemoryRedisConnection(memory);
-    this.infrastructure = createInfrastructureServices({ redis: connection }, clock);
-    this.#store = memory;
-    if (gateway === null || redis?.protocol !== 'tcp') return;
-    this.#store = new RedisStore({
-      url: redis.url,
-      clock,
-      onConnection: (isReachable, reason) =>
-        logger[isReachable ? 'info' : 'warn']({ isReachable, reason }, 'the Redis behind the gateway'),
-    });
+    this.infrastructure = infrastructure;
+    this.#store = store;
+  }
+
+  static async open(options: NodeServicesOptions): Promise<NodeServices> {
+    const { redis, store } = await access(options);
+    if (redis === null) return new NodeServices(options, [], store);
+    const { createInfrastructureServices } = await import('./infrastructure/registry.ts');
+    return new NodeServices(options, createInfrastructureServices({ redis }, options.clock), store);
   }
 
   /** Opens the gateway, if there is to be one. Rejects with a plain line when its port cannot be had. */
   async start(): Promise<void> {
     const { config, host, clock, logger } = this.#options;
     if (this.#store === null || config.gateway === null) return;
+    const { startGateway } = await import('./gateway/gateway.ts');
     const listening = host === undefined ? {} : { host };
     this.#gateway = await startGateway({ ...config.gateway, store: this.#store, clock, logger, ...listening });
   }
@@ -70,7 +68,38 @@ export class NodeServices {
   }
 }
 
-function connectionTo(redis: RedisSettings | null): RedisConnection | null {
-  if (redis === null) return null;
-  return redis.protocol === 'tcp' ? new TcpRedisConnection({ url: redis.url }) : new RestRedisConnection(redis);
+async function access({ config, clock, logger }: NodeServicesOptions): Promise<Access> {
+  const { redis, gateway } = config;
+  if (redis === null) return gateway === null ? { redis: null, store: null } : inMemory(clock);
+  return { redis: await connect(redis), store: await storeBehind(gateway, redis, clock, logger) };
+}
+
+async function inMemory(clock: Clock): Promise<Access> {
+  const { MemoryStore } = await import('./gateway/memory-store.ts');
+  const { MemoryRedisConnection } = await import('./gateway/memory-redis-connection.ts');
+  const { STREAM_SCRIPTS } = await import('./gateway/stream-scripts.ts');
+  const store = new MemoryStore({ clock, scripts: STREAM_SCRIPTS });
+  return { redis: new MemoryRedisConnection(store), store };
+}
+
+async function connect(redis: RedisSettings): Promise<RedisConnection> {
+  if (redis.protocol === 'rest') {
+    const { RestRedisConnection } = await import('./infrastructure/rest-redis-connection.ts');
+    return new RestRedisConnection(redis);
+  }
+  const { TcpRedisConnection } = await import('./infrastructure/tcp-redis-connection.ts');
+  return new TcpRedisConnection({ url: redis.url });
+}
+
+async function storeBehind(
+  gateway: GatewaySettings | null,
+  redis: RedisSettings,
+  clock: Clock,
+  logger: Logger,
+): Promise<GatewayStore | null> {
+  if (gateway === null || redis.protocol !== 'tcp') return null;
+  const { RedisStore } = await import('./gateway/redis-store.ts');
+  const onConnection = (isReachable: boolean, reason: string | null) =>
+    logger[isReachable ? 'info' : 'warn']({ isReachable, reason }, 'the Redis behind the gateway');
+  return new RedisStore({ url: redis.url, clock, onConnection });
 }

@@ -123,6 +123,14 @@ export class NodeRole {
     await this.leader.stop();
   }
 
+  /** Rule EPO2: somebody has led after our term began. It is given up, and the next one will be above theirs. */
+  outranked(epoch: number, reason: string): void {
+    const { election, logger } = this.#options;
+    if (election.status.term?.epoch !== epoch) return;
+    logger.error({ epoch, reason }, 'stepping down');
+    election.resign(reason);
+  }
+
   #told(event: LeadershipEvent): void {
     const { sessions, election, logger } = this.#options;
     switch (event.type) {
@@ -185,7 +193,11 @@ export class NodeRole {
       if (election.status.term !== term) return;
       this.distributor.begin(term, lineage);
       this.#term = term;
-      infrastructure.publish({ epoch: term.epoch, log, onFenced: higher => this.#outranked(term, higher) });
+      infrastructure.publish({
+        epoch: term.epoch,
+        log,
+        onFenced: higher => this.outranked(term.epoch, `a path is fenced by writer ${higher}`),
+      });
       const warm = this.#warm?.take() ?? [];
       this.#endWarmUp();
       this.distributor.offer(warm);
@@ -200,7 +212,7 @@ export class NodeRole {
       );
     } catch (error) {
       if (!(error instanceof OutrankedError)) throw error;
-      this.#outranked(term, error.higher);
+      this.outranked(term.epoch, error.message);
     }
   }
 
@@ -323,15 +335,9 @@ export class NodeRole {
     });
   }
 
-  /** Rule EPO2: somebody with a higher epoch has written. */
-  #outranked(term: Term, higher: number): void {
-    this.#options.logger.error({ epoch: term.epoch, higher }, 'a higher writer was found: stepping down');
-    this.#options.election.resign(`epoch ${term.epoch} is fenced by writer ${higher}`);
-  }
-
   /** What cannot be sealed cannot be kept for ever: the exchanges are let go, and what is missed is read back later. */
   #tooMuchHeld(): void {
-    this.#options.logger.warn('too much is held while nobody confirms that this node leads: the feeds are closed');
+    this.#options.logger.warn({}, 'too much is held while nobody confirms that this node leads: the feeds are closed');
     void this.#queue(async () => {
       if (this.#term !== null && !this.#term.mayWrite()) await this.leader.stop();
     });
