@@ -6,6 +6,7 @@
  * without any the defaults. Nothing has to be done when the store comes back.
  */
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import { within } from '../../shared/base/within.ts';
 import { EXCHANGES, type ExchangeName, isExchangeName } from '../../shared/model/exchange.ts';
 import type { ComponentHealth } from '../../shared/wire/service-info.ts';
 import type { Logger } from '../operations/logger.ts';
@@ -117,7 +118,7 @@ export class SettingsService implements SettingsAdministration {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancelPoll();
-    await within(this.#options.clock, ANSWER_WITHIN_MS, this.#turn).catch(() => {});
+    await within(this.#turn, ANSWER_WITHIN_MS, this.#options.clock).catch(() => {});
     await this.#saving;
   }
 
@@ -206,7 +207,7 @@ export class SettingsService implements SettingsAdministration {
       this.#poll = null;
     });
     try {
-      await within(clock, withinMs, this.#poll);
+      await within(this.#poll, withinMs, clock);
     } catch (error) {
       this.#become('down', textOf(error));
     }
@@ -319,13 +320,6 @@ function partOf(settings: Settings, subject: SettingsSubject): unknown {
     case 'switches':
       return settings.switches;
   }
-}
-
-function within<Result>(clock: Clock, ms: number, result: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.setTimer(ms, () => reject(new Error(`no answer within ${ms} ms`)));
-    result.then(resolve, reject).finally(cancel);
-  });
 }
 
 /** Of a refused connection the driver says it in the code alone. */
