@@ -263,8 +263,15 @@ describe('snapshots for a consumer that has a position', () => {
     const receiver = new StreamReceiver({ epoch: 5, offset: 2 });
     const received = receiver.receive(snapshot(5, 9, { reason: 'initial' }));
     expect(received).toMatchObject({ snapshot: { reason: 'lost', recovered: false } });
-    expect(receiver.receive(snapshot(5, 9, { reason: 'initial' }))).toMatchObject({
-      snapshot: { reason: 'initial', recovered: true },
-    });
+  });
+
+  test('[RES1] of two paths that were asked at once with nothing, the second brings no new beginning', () => {
+    const receiver = new StreamReceiver();
+    const given = [snapshot(5, 9, { reason: 'initial' }), snapshot(5, 9, { reason: 'initial' }), batch(5, 10, 12)];
+    expect(given.map(message => say(receiver.receive(message)))).toEqual([
+      'snapshot initial 5:9',
+      'nothing duplicate',
+      'batch 5:10–11',
+    ]);
   });
 });

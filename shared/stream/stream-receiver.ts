@@ -108,8 +108,8 @@ export class StreamReceiver {
       // snapshot that declares a loss may not be used for that either.
       const order = comparePositions(position, have);
       if (order < 0) return { kind: 'nothing', why: 'behind' };
-      // A path that repeats itself: nothing can have been lost between a place and itself.
-      if (order === 0 && first.reason === 'lost') return { kind: 'nothing', why: 'duplicate' };
+      // A path that repeats itself, or the second of two that were asked at once: nothing lies between a place and itself.
+      if (order === 0 && first.reason !== 'diverged') return { kind: 'nothing', why: 'duplicate' };
       if (epoch < this.#writer) return { kind: 'nothing', why: 'staleWriter' };
     }
     this.#learn(epoch, first.lineage);
