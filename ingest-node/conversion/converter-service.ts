@@ -162,7 +162,7 @@ export class ConverterService {
   /** A follower tells of each trade and candle in the stream, so that it knows what was published when it leads. */
   remember(event: Trade | Candle, now: EpochMillis): void {
     if (event.type === 'candle') this.#candles.remember(event);
-    else this.#trades.admit(event.exchange, event.symbol, event.id, now);
+    else this.#trades.admitTrade(event, now);
   }
 
   /** Another node publishes from now on: what was published last by us is no measure for what is new. */
@@ -200,7 +200,7 @@ export class ConverterService {
   #isNew(event: MarketEvent, now: EpochMillis): boolean {
     switch (event.type) {
       case 'trade': {
-        const isNew = this.#trades.admit(event.exchange, event.symbol, event.id, now);
+        const isNew = this.#trades.admitTrade(event, now);
         if (!isNew) this.#countsOf(event.exchange).duplicateTrades += 1;
         return isNew;
       }

@@ -9,6 +9,7 @@
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
+import { isAnswerOf } from './fetched-trade.ts';
 
 /** Trades that may be missing: those after `before` and before `after`. */
 export type Miss = {
@@ -28,6 +29,8 @@ export type Miss = {
   readonly until: bigint;
   /** With contiguous ids: none of the missing ones is older, epoch milliseconds; `null` where that is not known. */
   readonly since: EpochMillis | null;
+  /** Without: it was found out that nothing is missing. `after` does not grow any more. */
+  readonly isVoid?: boolean;
 };
 
 /** Known trades that are kept per instrument: enough to find an overlap even if many of them share a millisecond. */
@@ -37,7 +40,7 @@ const MOST_AFTER = 5_000;
 type OpenMiss = Miss & { readonly after: Map<string, Trade> };
 
 /** Of an interruption: begun, and not settled yet. */
-type Suspicion = OpenMiss & { isInterrupted: boolean; isQuiet: boolean };
+type Suspicion = OpenMiss & { isInterrupted: boolean; isQuiet: boolean; isVoid: boolean };
 
 type Memory = {
   /** Newest last; with contiguous ids no more than that one. */
@@ -68,7 +71,7 @@ export class TradeContinuity {
     if (this.#ids === 'contiguous') return observeNumber(memory, trade);
     const { suspicion } = memory;
     if (suspicion !== null) {
-      const wasKnown = suspicion.before.some(({ id }) => id === trade.id);
+      const wasKnown = suspicion.before.some(known => known.id === trade.id || isAnswerOf(known, trade));
       // `backfilled` in a frame is the answer to a subscription: the last trade there was.
       if (wasKnown && trade.backfilled && suspicion.after.size === 0) suspicion.isQuiet = true;
       if (!wasKnown && suspicion.after.size < MOST_AFTER) suspicion.after.set(trade.id, trade);
@@ -150,6 +153,7 @@ export class TradeContinuity {
           since: null,
           isInterrupted: true,
           isQuiet: false,
+          isVoid: false,
         };
       } else {
         // Its end was not found yet, so it takes in this one.
@@ -166,8 +170,13 @@ export class TradeContinuity {
       const memory = this.#memories.get(symbol);
       if (!memory?.suspicion?.isInterrupted) continue;
       memory.suspicion.isInterrupted = false;
-      if (memory.suspicion.isQuiet) memory.suspicion = null;
-      else misses.push(memory.suspicion);
+      if (!memory.suspicion.isQuiet) {
+        misses.push(memory.suspicion);
+        continue;
+      }
+      // An earlier interruption may be under search: whoever searches hears of it.
+      memory.suspicion.isVoid = true;
+      memory.suspicion = null;
     }
     return misses;
   }
@@ -242,7 +251,7 @@ function openJump(memory: Memory, symbol: string, until: bigint, behind: Trade |
 }
 
 function remember(memory: Memory, trade: Trade): void {
-  if (memory.recent.some(({ id }) => id === trade.id)) return;
+  if (memory.recent.some(known => known.id === trade.id || isAnswerOf(known, trade))) return;
   memory.recent.push(trade);
   if (memory.recent.length >= 2 * KEPT) memory.recent = memory.recent.slice(-KEPT);
 }

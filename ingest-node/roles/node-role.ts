@@ -188,7 +188,13 @@ export class NodeRole {
     this.#follower.stop('about to lead');
     try {
       const fence = infrastructure.fence.bind(infrastructure);
-      const { lineage, read, faults } = await takeOver({ epoch: term.epoch, log, clock, fence });
+      const { lineage, read, faults } = await takeOver({
+        epoch: term.epoch,
+        log,
+        clock,
+        fence,
+        onRead: events => this.#published(events),
+      });
       // Lost again meanwhile: what comes next in the queue takes care of it.
       if (election.status.term !== term) return;
       this.distributor.begin(term, lineage);
@@ -201,8 +207,9 @@ export class NodeRole {
       const warm = this.#warm?.take() ?? [];
       this.#endWarmUp();
       this.distributor.offer(warm);
-      if (this.#followedSince !== null) this.leader.converter.inheritFrom(this.#followedSince);
-      sessions.setUpstream('live');
+      const inheritedFrom = this.#followedSince ?? this.#lastPublished();
+      if (inheritedFrom !== null) this.leader.converter.inheritFrom(inheritedFrom);
+      sessions.setUpstream(term.mayWrite() ? 'live' : 'seeking');
       records.beginTerm(term.epoch);
       this.leader.start();
       const tookMs = Math.round(clock.monotonic() - began);
@@ -284,6 +291,13 @@ export class NodeRole {
     if (this.#term !== null) return;
     this.#endWarmUp();
     await this.leader.stop();
+  }
+
+  /** When the newest of all that is known was received, by whoever led then; `null` when nothing is known. */
+  #lastPublished(): EpochMillis | null {
+    let newest: EpochMillis | null = null;
+    for (const { receivedTime } of this.#options.log.latest.events()) newest = Math.max(newest ?? 0, receivedTime);
+    return newest;
   }
 
   /** The last of a term: sealed if we still may. */

@@ -22,12 +22,19 @@ function stage({ own, onPath }: { own: number; onPath: number | null }) {
     onPath === null
       ? []
       : [{ name: 'redis', tail: { writer: 10, position: path.log.position, lineage: [] }, source: path }];
-  return { clock, log, path, report: { tails, failures: [], higher: null } satisfies FenceReport };
+  const told: string[] = [];
+  return { clock, log, path, told, report: { tails, failures: [], higher: null } satisfies FenceReport };
 }
 
 async function run(staged: ReturnType<typeof stage>, report: FenceReport = staged.report) {
   const { clock, log } = staged;
-  const taking = takeOver({ epoch: 20, log, clock, fence: async () => report });
+  const taking = takeOver({
+    epoch: 20,
+    log,
+    clock,
+    fence: async () => report,
+    onRead: events => staged.told.push(...events.flatMap(event => (event.type === 'trade' ? [event.id] : []))),
+  });
   taking.catch(() => {});
   await clock.advanceAndSettle(400);
   return taking;
@@ -49,6 +56,8 @@ describe('[EPO1] the longest tail is the end of the old epoch', () => {
     expect(read).toEqual({ path: 'redis', from: { epoch: 10, offset: 3 }, to: { epoch: 10, offset: 5 } });
     expect(faults).toEqual([]);
     expect(trades(staged.log)).toEqual(['1', '2', '3', '4', '5']);
+    // What was read must be remembered like what was followed (TRD1).
+    expect(staged.told).toEqual(['4', '5']);
   });
 
   test("this node's own, and nothing is read", async () => {

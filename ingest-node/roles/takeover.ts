@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/base/clock.ts';
+import type { MarketEvent } from '../../shared/model/market-event.ts';
 import { type CatchUpRequest, type CaughtUp, catchUp } from '../../shared/stream/catch-up.ts';
 import { applyBatch, applySnapshot } from '../../shared/stream/followed-log.ts';
 import { extendLineage } from '../../shared/stream/lineage.ts';
@@ -12,6 +13,8 @@ export type TakeoverOptions = {
   readonly clock: Clock;
   /** Keeps everybody lower from writing to the paths, and says where each of them ends. */
   readonly fence: (epoch: number, withinMs: number) => Promise<FenceReport>;
+  /** Told of what was read, after it is in the log. */
+  readonly onRead?: (events: readonly MarketEvent[]) => void;
   /** For tests. */
   readonly read?: (request: CatchUpRequest) => Promise<CaughtUp>;
 };
@@ -48,7 +51,7 @@ const PATH_WITHIN_MS = 300;
  * @throws OutrankedError
  */
 export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport> {
-  const { epoch, log, clock, fence, read = catchUp } = options;
+  const { epoch, log, clock, fence, onRead = () => {}, read = catchUp } = options;
   const { tails, failures, higher } = await fence(epoch, PATH_WITHIN_MS);
   if (higher !== null) throw new OutrankedError(higher);
   const faults = failures.map(({ name, error }) => `${name}: ${error.message}`);
@@ -59,8 +62,14 @@ export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport
     if (to === null || comparePositions(to, from) <= 0) break;
     const position = from.epoch === 0 ? null : from;
     const caughtUp = await read({ source, from: position, to, withinMs: PATH_WITHIN_MS, clock });
-    if (caughtUp.snapshot !== null) applySnapshot(log, caughtUp.snapshot);
-    for (const batch of caughtUp.batches) applyBatch(log, batch, clock.monotonic());
+    if (caughtUp.snapshot !== null) {
+      applySnapshot(log, caughtUp.snapshot);
+      onRead(caughtUp.snapshot.events);
+    }
+    for (const batch of caughtUp.batches) {
+      applyBatch(log, batch, clock.monotonic());
+      onRead(batch.events);
+    }
     if (comparePositions(log.position, from) > 0) taken = { path: name, from, to: log.position };
     // All of the longest, so the others have nothing more.
     if (caughtUp.outcome === 'reached') break;
