@@ -73,6 +73,8 @@ export class GatewayServer {
   readonly #limits: GatewayLimits;
   readonly #server: Server;
   readonly #streams = new Set<EventStream>();
+  /** Answers that are not out yet, streams included. */
+  readonly #answers = new Set<ServerResponse>();
   readonly #counts = {
     requests: 0,
     errors: 0,
@@ -127,14 +129,24 @@ export class GatewayServer {
     for (const stream of this.#streams) stream.end();
     if (!this.#server.listening) return;
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
     const giveUp = this.#options.clock.setTimer(GRACE_MS, () => this.#server.closeAllConnections());
+    this.#closeWhenAnswered();
     await closed;
     giveUp();
   }
 
+  /** A socket on which nothing was asked yet would never count as idle: so all go as soon as nobody waits. */
+  #closeWhenAnswered(): void {
+    if (this.#isStopping && this.#answers.size === 0) this.#server.closeAllConnections();
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#counts.requests++;
+    this.#answers.add(response);
+    response.once('close', () => {
+      this.#answers.delete(response);
+      this.#closeWhenAnswered();
+    });
     response.once('error', () => {});
     // A client may go at any time, and in the middle of its body.
     request.once('error', () => {});

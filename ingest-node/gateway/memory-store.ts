@@ -76,6 +76,11 @@ export class MemoryStore implements GatewayStore {
     return this.listen(kind, name, subscriber);
   }
 
+  /** Subscriptions that there are. */
+  get subscribers(): number {
+    return this.#board.size;
+  }
+
   async close(): Promise<void> {
     this.#board.close();
   }

@@ -31,6 +31,12 @@ export class MessageBoard {
     return listeners;
   }
 
+  /** Subscriptions that there are. */
+  get size(): number {
+    const audiences = [...this.#audiences.channel.values(), ...this.#audiences.pattern.values()];
+    return audiences.reduce((sum, { subscribers }) => sum + subscribers.size, 0);
+  }
+
   /** Ends every subscription. */
   close(): void {
     for (const audiences of [this.#audiences.channel, this.#audiences.pattern]) {

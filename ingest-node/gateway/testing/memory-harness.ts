@@ -1,0 +1,48 @@
+import { systemClock } from '../../../shared/base/clock.ts';
+import { type StreamHarness, untilInRealTime } from '../../../shared/stream/stream.suite.ts';
+import type { RedisConnection } from '../../infrastructure/redis-connection.ts';
+import { HISTORY_KEY, SNAPSHOT_KEY } from '../../infrastructure/redis-layout.ts';
+import { RedisService } from '../../infrastructure/redis-service.ts';
+import { LeadingPublisher, LevelSource } from '../../infrastructure/testing/redis-harness.ts';
+import type { MemoryStore } from '../memory-store.ts';
+
+/** A leader that publishes into a memory store over `connection`, and its readers, for the suite of all stream sources. */
+export async function startMemoryHarness(store: MemoryStore, connection: RedisConnection): Promise<StreamHarness> {
+  // A snapshot with every write, so that a newcomer gets one at the newest position as from a node.
+  const service = new RedisService({ connection, clock: systemClock, paceMs: 5, snapshotIntervalMs: 0 });
+  const publisher = new LeadingPublisher(service);
+  let settled: Promise<unknown> = Promise.resolve();
+  const isLevel = () => {
+    const { epoch, offset } = publisher.log.position;
+    return String(store.execute(['HMGET', SNAPSHOT_KEY, 'epoch', 'offset'])) === `${epoch},${offset}`;
+  };
+  const source = new LevelSource(service.source, async () => {
+    await settled;
+    await untilInRealTime(isLevel);
+  });
+  return {
+    publisher,
+    source,
+    clock: systemClock,
+    heartbeat: () => service.heartbeat(),
+    cut: () => {
+      source.cut();
+      void store.close();
+    },
+    forget: () => {
+      const { position, writer, lineage, latest } = publisher.log;
+      publisher.log.reset(position, writer, lineage, latest.events());
+      settled = settled.then(async () => {
+        await service.flush(5_000);
+        store.execute(['DEL', HISTORY_KEY]);
+        service.heartbeat();
+      });
+    },
+    until: untilInRealTime,
+    connections: () => store.subscribers,
+    stop: async () => {
+      await service.stop();
+      await untilInRealTime(() => store.subscribers === 0);
+    },
+  };
+}
