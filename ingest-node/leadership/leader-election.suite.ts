@@ -16,6 +16,8 @@ export class Owner {
   readonly node: string;
   readonly election: LeaderElection;
   readonly events: LeadershipEvent[] = [];
+  /** When each event came, by `performance.now()`. */
+  readonly times: number[] = [];
   readonly faults: string[] = [];
   readonly #listeners = new Set<() => void>();
   #term: Term | null = null;
@@ -31,6 +33,7 @@ export class Owner {
     return this.election.start(event => {
       this.#judge(event);
       this.events.push(event);
+      this.times.push(performance.now());
       for (const listener of [...this.#listeners]) listener();
     });
   }
@@ -56,6 +59,12 @@ export class Owner {
       });
     }
     return find() as Extract<LeadershipEvent, { readonly type: Type }>;
+  }
+
+  /** When the next event of this type from index `from` on came. */
+  async timeOf(type: LeadershipEvent['type'], from = 0): Promise<number> {
+    const event = await this.event(type, from);
+    return this.times[this.events.indexOf(event)] ?? Number.NaN;
   }
 
   async leads(from = 0): Promise<Term> {

@@ -39,7 +39,7 @@ export async function readLasting(client: ZookeeperClient, path: string, onChang
     state = await client.get(path, onChange);
   }
   if (state.version > 0) return state;
-  await unlessFault('badVersion', client.set(path, EMPTY, 0));
+  await unlessFault('badVersion', client.set(path, state.data, 0));
   return client.get(path, onChange);
 }
 

@@ -88,7 +88,10 @@ export class ZookeeperLeaderElection implements LeaderElection {
       random,
       heartbeat: () => this.#queue.checks(),
       prepare: client => this.#queue.prepare(client),
-      onAttached: () => this.#step({ type: 'attached' }),
+      onAttached: () => {
+        this.#step({ type: 'attached' });
+        void this.#callRoll();
+      },
       onConfirmed: () => this.#step({ type: 'confirmed' }),
       onLapsed: reason => this.#step({ type: 'lapsed', reason }),
       onExpired: reason => this.#step({ type: 'expired', reason }),
@@ -307,11 +310,15 @@ export class ZookeeperLeaderElection implements LeaderElection {
   /** Says what changed about this node, and hears what changed about the others. */
   #rollLater(): void {
     this.#cancelRoll = this.#options.clock.setTimer(this.#roll.everyMs, async () => {
-      await this.#attempt(async client => {
-        await this.#own.write(client);
-        await this.#roll.call(client, this.#own.name);
-      });
+      await this.#callRoll();
       if (this.#state.name !== 'stopping') this.#rollLater();
+    });
+  }
+
+  #callRoll(): Promise<void> {
+    return this.#attempt(async client => {
+      await this.#own.write(client);
+      await this.#roll.call(client, this.#own.name);
     });
   }
 

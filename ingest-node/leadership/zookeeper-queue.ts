@@ -40,6 +40,8 @@ export class ZookeeperQueue {
   readonly #own: ZookeeperOwnNode;
   readonly #clock: Clock;
   #term: { readonly record: TermRecord; readonly version: number } | null = null;
+  /** The highest epoch that ever stood in the term node: somebody may overwrite it. */
+  #highest = 0;
   #strange: readonly string[] = [];
 
   constructor(own: ZookeeperOwnNode, clock: Clock) {
@@ -101,10 +103,10 @@ export class ZookeeperQueue {
    * Begins a term: writes its epoch if our node is there and nobody has begun one since `newest` was read.
    * A term of ours whose answer was lost is taken up as it is.
    *
-   * @param remembered the highest epoch known elsewhere
+   * @param elsewhere the highest epoch known elsewhere
    * @throws `noNode` when our node is gone, `badVersion` when somebody was faster
    */
-  async beginTerm(client: ZookeeperClient, newest: NewestTerm, remembered: number): Promise<BegunTerm> {
+  async beginTerm(client: ZookeeperClient, newest: NewestTerm, elsewhere: number): Promise<BegunTerm> {
     const { record: last, version } = newest;
     const candidate = this.#own.name ?? '';
     if (last?.candidate === candidate) {
@@ -113,7 +115,8 @@ export class ZookeeperQueue {
       this.#term = { record: last, version };
       return { epoch: last.epoch, previous: last.previous, sent };
     }
-    const epoch = nextEpoch(Math.max(remembered, last?.epoch ?? 0), this.#clock);
+    const remembered = Math.max(elsewhere, this.#highest);
+    const epoch = nextEpoch(remembered, this.#clock);
     const { node, url } = this.#own.record;
     const record: TermRecord = {
       ...last,
@@ -127,6 +130,8 @@ export class ZookeeperQueue {
     const sent = momentOf(this.#clock);
     await client.commit([this.#own.check(), { type: 'set', path: TERM, data: writeRecord(record), version }]);
     this.#term = { record, version: version + 1 };
+    this.#highest = epoch;
+    this.#strange = this.#strange.map(name => (name === 'term' ? 'term (overwritten)' : name));
     return { epoch, previous: record.previous, sent };
   }
 
@@ -196,7 +201,8 @@ export class ZookeeperQueue {
   async #readTerm(client: ZookeeperClient, onChange: (() => void) | undefined, strange: string[]): Promise<NewestTerm> {
     const { data, version } = await readLasting(client, TERM, onChange);
     const record = readTermRecord(data);
-    if (record === null && !isEmpty(data)) strange.push('term');
+    if (record === null && !isEmpty(data)) strange.unshift('term');
+    this.#highest = Math.max(this.#highest, record?.epoch ?? 0);
     return { record, version };
   }
 }

@@ -16,7 +16,7 @@ export class CandidateProcess {
   readonly events: TimedEvent[] = [];
   /** When it was allowed to write, each time it asked. */
   readonly writes: { readonly at: number; readonly epoch: number }[] = [];
-  readonly thaws: { readonly at: number; readonly mayWrite: boolean; readonly frozenMs: number }[] = [];
+  readonly thaws: Extract<CandidateNews, { readonly type: 'thawed' }>[] = [];
   readonly #child: ChildProcess;
   readonly #listeners = new Set<() => void>();
   readonly #onExit = () => this.#child.kill('SIGKILL');
@@ -109,4 +109,16 @@ export class CandidateProcess {
     else if (news.type === 'mayWrite') this.writes.push({ at: news.at, epoch: news.epoch });
     else this.thaws.push(news);
   }
+}
+
+/** The first write of any of them that came after one of a higher epoch, in words; `null` when there is none. */
+export function overlapOf(nodes: readonly CandidateProcess[]): string | null {
+  const writes = nodes.flatMap(({ node, writes }) => writes.map(write => ({ ...write, node })));
+  let highest = { at: 0, epoch: 0, node: '' };
+  for (const write of writes.sort((one, other) => one.at - other.at)) {
+    if (write.epoch < highest.epoch)
+      return `${write.node} could write in ${write.epoch} ${write.at - highest.at} ms after ${highest.node} in ${highest.epoch}`;
+    if (write.epoch > highest.epoch) highest = write;
+  }
+  return null;
 }

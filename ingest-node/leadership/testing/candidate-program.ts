@@ -20,7 +20,14 @@ export type CandidateNews =
   | { readonly type: 'event'; readonly at: number; readonly event: ToldEvent }
   | { readonly type: 'mayWrite'; readonly at: number; readonly epoch: number }
   /** The first question after this process stood still. */
-  | { readonly type: 'thawed'; readonly at: number; readonly mayWrite: boolean; readonly frozenMs: number };
+  | {
+      readonly type: 'thawed';
+      readonly at: number;
+      readonly mayWrite: boolean;
+      /** What a flag that only events move would have said. */
+      readonly believesToLead: boolean;
+      readonly frozenMs: number;
+    };
 
 /** An event as a message can carry it. */
 export type ToldEvent = {
@@ -55,7 +62,8 @@ function run({ node, address, remembered }: CandidateOptions): void {
     const mayWrite = term?.mayWrite() === true;
     const frozenMs = at - lastAsked;
     lastAsked = at;
-    if (frozenMs > STANDSTILL_MS) send({ type: 'thawed', at, mayWrite, frozenMs });
+    const believesToLead = election.status.state === 'leading';
+    if (frozenMs > STANDSTILL_MS) send({ type: 'thawed', at, mayWrite, believesToLead, frozenMs });
     if (mayWrite && term !== null) send({ type: 'mayWrite', at, epoch: term.epoch });
   }, ASK_EVERY_MS);
   process.on('message', async () => {

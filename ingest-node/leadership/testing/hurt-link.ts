@@ -31,6 +31,7 @@ export class HurtLink {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** How many links stand: a client has one, over one of its ways. */
   get links(): number {
     return this.#links.size;
   }

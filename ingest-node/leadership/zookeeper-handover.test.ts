@@ -1,0 +1,151 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
+import { startZooKeeperEnsemble, type TestZooKeeperEnsemble } from '../../infra/local/services/testing/zookeeper.ts';
+import { Owner } from './leader-election.suite.ts';
+import { addressOf, electionAt, newWorld, SESSION_TIMEOUT_MS, Ways } from './testing/zookeeper-world.ts';
+
+const PATIENCE = { readyWithinMs: 60_000 };
+const TAKEOVER_MS = SESSION_TIMEOUT_MS + 1_000;
+
+describeWithService('zookeeper', '[HND1] a handover by ZooKeeper', () => {
+  let ensemble: TestZooKeeperEnsemble;
+  let world: string;
+  let owners: Owner[] = [];
+  let ways: Ways[] = [];
+  beforeAll(async () => {
+    ensemble = await startZooKeeperEnsemble();
+  });
+  afterAll(() => ensemble?.dispose());
+  beforeEach(() => {
+    world = newWorld();
+  });
+  afterEach(async () => {
+    await Promise.all(owners.map(({ election }) => election.stop()));
+    await Promise.all(ways.map(way => way.stop()));
+    const faults = owners.flatMap(owner => owner.faults.map(fault => `${owner.node}: ${fault}`));
+    [owners, ways] = [[], []];
+    expect(faults).toEqual([]);
+  });
+
+  /** A node whose links can be hurt; resolves when it is in the queue. */
+  const join = async (node: string) => {
+    const way = await Ways.to(ensemble.servers.map(({ port }) => port));
+    ways.push(way);
+    const owner = new Owner(node, electionAt(node, addressOf(way.servers, world)));
+    owners.push(owner);
+    await owner.start();
+    await expect.poll(() => owner.election.status.leader, { timeout: 5_000 }).not.toBeNull();
+    return { owner, way, election: owner.election };
+  };
+  /** A leader, the next one, already named, and a third. */
+  const joinThree = async () => {
+    const [leader, next, last] = [await join('node-1'), await join('node-2'), await join('node-3')];
+    const term = await leader.owner.leads();
+    const answer = leader.election.handOver(PATIENCE);
+    await next.owner.event('prepare');
+    return { leader, next, last, term, answer };
+  };
+
+  test('ten in a row: the successor leads at once, from the end', async () => {
+    let leader = await join('node-0');
+    let next = await join('node-1');
+    const times: number[] = [];
+    for (let turn = 1; turn <= 10; turn++) {
+      const { epoch } = await leader.owner.leads();
+      const answer = leader.election.handOver(PATIENCE);
+      await next.owner.event('prepare');
+      next.election.ready();
+      expect(await answer).toBe('ready');
+      const released = performance.now();
+      void leader.election.release({ epoch, offset: 100 * turn });
+      const { term, previous } = await next.owner.event('lead');
+      times.push((await next.owner.timeOf('lead')) - released);
+      expect(term.epoch).toBeGreaterThan(epoch);
+      expect(previous).toEqual({ epoch, end: 100 * turn });
+      leader = next;
+      next = await join(`node-${turn + 1}`);
+    }
+    times.sort((one, other) => one - other);
+    const words = times.map(ms => ms.toFixed(1)).join(' ');
+    console.info(`from release to lead, ms: ${words}`);
+    expect(times[5]).toBeLessThan(200);
+  });
+
+  test('the leader dies while it waits: the named one leads, the end is not known, and whoever asked is answered', async () => {
+    const { leader, next, last, term, answer } = await joinThree();
+    const died = performance.now();
+    leader.way.blackHole();
+    const { previous } = await next.owner.event('lead');
+    const took = (await next.owner.timeOf('lead')) - died;
+    console.info(`the leader died in a handover: the next led after ${Math.round(took)} ms`);
+    expect(took).toBeLessThan(TAKEOVER_MS);
+    expect(previous).toEqual({ epoch: term.epoch, end: null });
+    leader.way.heal();
+    expect(await answer).toBe('nobody');
+    const types = [leader, next, last].map(({ owner }) => owner.types);
+    expect(types).toEqual([['lead', 'suspended', 'stopLeading'], ['prepare', 'lead'], []]);
+  });
+
+  test('the named one dies before it is ready: the one after it is named', async () => {
+    const { leader, next, last, answer } = await joinThree();
+    next.way.blackHole();
+    const { reason } = await next.owner.event('prepareCancelled');
+    expect(reason).toMatch(/nothing was acknowledged/);
+    await last.owner.event('prepare');
+    expect(await next.owner.timeOf('prepareCancelled'), 'two never prepare at once').toBeLessThan(
+      await last.owner.timeOf('prepare'),
+    );
+    last.election.ready();
+    expect(await answer).toBe('ready');
+    expect(leader.owner.types).toEqual(['lead']);
+  });
+
+  test('the named one dies after it was ready: the one after it leads, from the end', async () => {
+    const { leader, next, last, term, answer } = await joinThree();
+    next.election.ready();
+    expect(await answer).toBe('ready');
+    next.way.blackHole();
+    const released = performance.now();
+    await leader.election.release({ epoch: term.epoch, offset: 77 });
+    expect((await last.owner.event('lead')).previous).toEqual({ epoch: term.epoch, end: 77 });
+    const took = (await last.owner.timeOf('lead')) - released;
+    console.info(`the successor died when it was ready: the next led after ${Math.round(took)} ms`);
+    expect(took).toBeLessThan(TAKEOVER_MS);
+  });
+
+  test('cut links on both sides only delay it', async () => {
+    const { leader, next, term, answer } = await joinThree();
+    next.way.used.cut();
+    next.election.ready();
+    leader.way.used.cut();
+    expect(await answer).toBe('ready');
+    expect([leader.owner.types, next.owner.types]).toEqual([['lead'], ['prepare']]);
+    leader.way.used.cut();
+    await leader.election.release({ epoch: term.epoch, offset: 5 });
+    expect((await next.owner.event('lead')).previous).toEqual({ epoch: term.epoch, end: 5 });
+  });
+
+  test('the answer to the release is lost: it has happened all the same, once', async () => {
+    const { leader, next, term } = await joinThree();
+    // Between two heartbeats, so that the next reply is the one to the release.
+    const latency = () => leader.election.components()[1]?.latencyMs;
+    const before = latency();
+    await expect.poll(latency, { interval: 2 }).not.toBe(before);
+    leader.way.used.tear(0);
+    await leader.election.release({ epoch: term.epoch, offset: 6 });
+    expect((await next.owner.event('lead')).previous).toEqual({ epoch: term.epoch, end: 6 });
+    expect(leader.owner.types).toEqual(['lead', 'stopLeading']);
+  });
+
+  test('a release that reaches nobody ends by itself, and the next leads when the session is over', async () => {
+    const { leader, next, term } = await joinThree();
+    leader.way.blackHole();
+    const before = performance.now();
+    await leader.election.release({ epoch: term.epoch, offset: 6 });
+    const took = performance.now() - before;
+    console.info(`a release that reached nobody took ${Math.round(took)} ms`);
+    expect(took).toBeLessThan(TAKEOVER_MS);
+    expect((await next.owner.event('lead')).previous).toEqual({ epoch: term.epoch, end: null });
+    expect(next.owner.types).toEqual(['prepare', 'lead']);
+  });
+});
