@@ -1,5 +1,6 @@
 import { type Backoff, fullJitterMs } from '../../shared/base/backoff.ts';
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
 import { StreamCursor, type TakenUnit } from '../../shared/stream/cursor.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
@@ -48,6 +49,8 @@ export type PathAnswer = {
   readonly lacksSnapshot: boolean;
 };
 
+export type PublishingFault = { readonly since: EpochMillis; readonly reason: string };
+
 export type PathPublisherOptions = {
   readonly writer: PathWriter;
   readonly clock: Clock;
@@ -88,7 +91,10 @@ export class PathPublisher {
   #failures = 0;
   #cancelSleep: CancelTimer = () => {};
   #wakeSleeper: () => void = () => {};
-  readonly #levelWaiters = new Set<() => void>();
+  #isAppending = false;
+  #fault: PublishingFault | null = null;
+  /** Told after every step. */
+  readonly #waiters = new Set<() => void>();
 
   constructor(options: PathPublisherOptions) {
     this.#options = { retry: RETRY, ...options };
@@ -106,6 +112,8 @@ export class PathPublisher {
   end(): void {
     this.#unlisten();
     this.#term = null;
+    this.#fault = null;
+    this.#failures = 0;
     this.#cursor = null;
     this.#snapshotPosition = null;
     this.#isBeatDue = false;
@@ -119,60 +127,77 @@ export class PathPublisher {
     this.#wake();
   }
 
-  /** Whether the path has everything that the log holds, and a snapshot to begin from. */
-  get isLevel(): boolean {
-    return this.#term !== null && this.#cursor?.isCaughtUp === true && !this.#isSnapshotDue(this.#term.log);
+  /** What keeps the log from arriving, and since when; `null` when nothing does. */
+  get fault(): PublishingFault | null {
+    return this.#fault;
   }
 
   async flush(withinMs: number): Promise<boolean> {
     const { clock } = this.#options;
+    const term = this.#term;
+    if (term === null) return false;
+    const goal = term.log.position;
     const until = clock.monotonic() + withinMs;
-    while (this.#term !== null && !(this.isLevel && !this.#isWorking)) {
+    while (this.#term === term && !this.#hasArrived(goal)) {
       const leftMs = until - clock.monotonic();
       if (leftMs <= 0) return false;
       await new Promise<void>(resolve => {
         const done = () => {
           cancel();
-          this.#levelWaiters.delete(done);
+          this.#waiters.delete(done);
           resolve();
         };
         const cancel = clock.setTimer(leftMs, done);
-        this.#levelWaiters.add(done);
+        this.#waiters.add(done);
       });
     }
-    return this.#term !== null;
+    return this.#term === term;
+  }
+
+  #hasArrived(goal: Position): boolean {
+    if (this.#cursor === null) return false;
+    if (!this.#isAppending && this.#cursor.isCaughtUp) return true;
+    return this.#tail !== null && comparePositions(this.#tail, goal) >= 0;
   }
 
   #tellWaiters(): void {
-    for (const done of this.#levelWaiters) done();
+    for (const done of this.#waiters) done();
   }
 
   #wake(): void {
-    if (this.#isWorking || this.#term === null) return;
-    this.#isWorking = true;
-    void this.#work().finally(() => {
-      this.#isWorking = false;
-      this.#tellWaiters();
-    });
+    if (!this.#isWorking) void this.#work();
   }
 
   async #work(): Promise<void> {
+    this.#isWorking = true;
     for (let term = this.#term; term !== null && this.#hasWork(term.log); term = this.#term) {
       await this.#sleep(this.#waitMs());
       if (this.#term !== term) continue;
       this.#startedAt = this.#options.clock.monotonic();
       try {
         await this.#step(term);
-        this.#failures = 0;
-      } catch (error) {
         if (this.#term !== term) continue;
-        this.#cursor = null;
-        if (error instanceof FencedError) {
-          this.end();
-          term.onFenced(error.higher);
-        } else this.#failures++;
+        this.#failures = 0;
+        this.#fault = null;
+        this.#tellWaiters();
+      } catch (error) {
+        if (this.#term === term) this.#failed(term, error);
       }
     }
+    // In the same breath as the last look for work: a call that comes after it begins anew.
+    this.#isWorking = false;
+  }
+
+  #failed(term: PublishTerm, error: unknown): void {
+    this.#cursor = null;
+    if (error instanceof FencedError) {
+      this.end();
+      term.onFenced(error.higher);
+      return;
+    }
+    this.#failures++;
+    const since = this.#fault?.since ?? this.#options.clock.now();
+    this.#fault = { since, reason: error instanceof Error ? error.message : String(error) };
   }
 
   #hasWork(log: StreamLog): boolean {
@@ -228,7 +253,8 @@ export class PathPublisher {
   async #append(term: PublishTerm, { messages, position }: TakenUnit): Promise<boolean> {
     const { epoch, log } = term;
     const { clock, snapshotIntervalMs } = this.#options;
-    const answer = await this.#options.writer.append({
+    this.#isAppending = true;
+    const appending = this.#options.writer.append({
       writer: epoch,
       after: this.#tail,
       position,
@@ -237,6 +263,9 @@ export class PathPublisher {
       forgetsSnapshot: clock.monotonic() - this.#snapshotAt > SNAPSHOT_MISSES * snapshotIntervalMs,
       replaces: this.#replaces,
       isRepeated: comparePositions(position, this.#published) <= 0,
+    });
+    const answer = await appending.finally(() => {
+      this.#isAppending = false;
     });
     if (this.#term !== term) return false;
     this.#heed(answer);

@@ -7,6 +7,7 @@ import type { RedisConnection } from './redis-connection.ts';
 import { RedisSource } from './redis-source.ts';
 import { RedisWriter } from './redis-writer.ts';
 import { RoundTrips } from './round-trips.ts';
+import { within } from './within.ts';
 
 export type RedisServiceOptions = {
   /** Stopped with the service. */
@@ -20,6 +21,8 @@ export type RedisServiceOptions = {
 
 /** Without any other round trip, one is made this often. */
 const PROBE_INTERVAL_MS = 1_000;
+/** It is tiny, so it need not have as long as a command may take. */
+const PROBE_WITHIN_MS = 1_000;
 
 /** The stream through a Redis, however that is reached. */
 export class RedisService implements InfrastructureService {
@@ -88,7 +91,11 @@ export class RedisService implements InfrastructureService {
   }
 
   health(): ComponentHealth {
-    return { name: this.name, enabled: true, ...this.#trips.health };
+    const { fault } = this.#publisher;
+    const health: ComponentHealth = { name: this.name, enabled: true, ...this.#trips.health };
+    if (fault === null || health.state === 'down') return health;
+    // It answers, and takes nothing: out of memory, read only.
+    return { ...health, state: 'down', since: fault.since, lastError: fault.reason };
   }
 
   async stop(): Promise<void> {
@@ -100,7 +107,11 @@ export class RedisService implements InfrastructureService {
   /** Asks when nothing else did: an answer to anything is as good. */
   #probe(): void {
     const silentMs = this.#clock.monotonic() - this.#trips.lastAnswerAt;
-    if (silentMs >= PROBE_INTERVAL_MS) this.#trips.run(() => this.#connection.command('PING')).catch(() => {});
+    if (silentMs >= PROBE_INTERVAL_MS) this.#trips.run(() => this.#ping()).catch(() => {});
     this.#cancelProbe = this.#clock.setTimer(PROBE_INTERVAL_MS, () => this.#probe());
+  }
+
+  #ping(): Promise<unknown> {
+    return within(this.#connection.command('PING'), PROBE_WITHIN_MS, this.#clock);
   }
 }

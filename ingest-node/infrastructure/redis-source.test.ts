@@ -2,8 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startRedis, type TestRedis } from '../../infra/local/services/testing/redis.ts';
 import { streamSuite } from '../../shared/stream/stream.suite.ts';
-import { TcpRedisConnection } from './tcp-redis-connection.ts';
-import { startRedisHarness } from './testing/redis-harness.ts';
+import { overRest, overTcp, startRedisHarness } from './testing/redis-harness.ts';
 
 describeWithService('redis', 'the stream out of a Redis', () => {
   let redis: TestRedis;
@@ -12,8 +11,7 @@ describeWithService('redis', 'the stream out of a Redis', () => {
   });
   afterAll(() => redis?.dispose());
 
-  streamSuite('Redis over TCP', () => startRedisHarness(redis, new TcpRedisConnection({ url: redis.url })), {
-    stalls: true,
-    loses: false,
-  });
+  const means = { stalls: true, loses: false };
+  streamSuite('Redis over TCP', () => startRedisHarness(redis, overTcp), { ...means, tellsCuts: true });
+  streamSuite('Redis over REST', () => startRedisHarness(redis, overRest), { ...means, tellsCuts: false });
 });

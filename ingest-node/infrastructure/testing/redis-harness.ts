@@ -1,30 +1,95 @@
 import { Redis } from 'ioredis';
+import { vi } from 'vitest';
+import { TcpProxy } from '../../../infra/chaos/tcp-proxy.ts';
 import type { TestRedis } from '../../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../../shared/stream/source.ts';
 import { type StreamHarness, untilInRealTime } from '../../../shared/stream/stream.suite.ts';
 import { StreamLog } from '../../../shared/stream/stream-log.ts';
 import { Publisher } from '../../../shared/stream/testing/publisher.ts';
+import { startGateway } from '../../gateway/gateway.ts';
+import { openRedisStore } from '../../gateway/testing/open-redis-store.ts';
+import { silentLogger } from '../../operations/logger.ts';
 import type { RedisConnection } from '../redis-connection.ts';
-import { HISTORY_KEY } from '../redis-layout.ts';
+import { HISTORY_KEY, SNAPSHOT_KEY } from '../redis-layout.ts';
 import { RedisService } from '../redis-service.ts';
+import { RedisSource } from '../redis-source.ts';
+import { RestRedisConnection } from '../rest-redis-connection.ts';
+import { TcpRedisConnection } from '../tcp-redis-connection.ts';
+
+/** How the harness reaches the Redis under test. */
+export type RedisWay = {
+  /** The leader's, and the readers'; stopped with the harness. */
+  readonly writing: RedisConnection;
+  readonly reading: RedisConnection;
+  /** Ends every subscription as a failing network would. */
+  cut(): unknown;
+  /** Subscriptions that exist on the serving side. */
+  subscriptions(): number | Promise<number>;
+  stop(): Promise<void>;
+};
+
+/** Straight to it, as a node does. */
+export function overTcp(redis: TestRedis, admin: Redis): RedisWay {
+  return {
+    writing: new TcpRedisConnection({ url: redis.url }),
+    reading: new TcpRedisConnection({ url: redis.url }),
+    cut: () => admin.client('KILL', 'TYPE', 'PUBSUB'),
+    subscriptions: async () => {
+      const clients = String(await admin.client('LIST', 'TYPE', 'PUBSUB'));
+      return clients.split('\n').filter(line => line !== '').length;
+    },
+    stop: async () => {},
+  };
+}
+
+/** Over the REST protocol of a gateway, with a network in between for the readers. */
+export async function overRest(redis: TestRedis): Promise<RedisWay> {
+  const store = await openRedisStore(redis.url);
+  const gateway = await startGateway({ store, port: 0, token: null, clock: systemClock, logger: silentLogger });
+  const network = new TcpProxy({ host: '127.0.0.1', port: gateway.port });
+  const port = await network.listen();
+  const { token } = gateway;
+  return {
+    writing: new RestRedisConnection({ url: gateway.url, token }),
+    reading: new RestRedisConnection({ url: `http://127.0.0.1:${port}`, token }),
+    cut: () => network.cut(),
+    subscriptions: () => gateway.counts.subscribers,
+    stop: async () => {
+      await network.stop();
+      await gateway.stop();
+      await store.close();
+    },
+  };
+}
 
 /** How often the server is asked who is subscribed. */
 const COUNT_INTERVAL_MS = 20;
 
 /** A leader that publishes into a real Redis, and readers of that Redis, for the suite of all stream sources. */
-export async function startRedisHarness(redis: TestRedis, connection: RedisConnection): Promise<StreamHarness> {
+export async function startRedisHarness(
+  redis: TestRedis,
+  open: (redis: TestRedis, admin: Redis) => RedisWay | Promise<RedisWay>,
+): Promise<StreamHarness> {
   const admin = new Redis(redis.url);
   await admin.flushall();
+  const way = await open(redis, admin);
   // A snapshot with every write, so that a newcomer gets one at the newest position as from a node.
-  const service = new RedisService({ connection, clock: systemClock, paceMs: 5, snapshotIntervalMs: 0 });
+  const service = new RedisService({ connection: way.writing, clock: systemClock, paceMs: 5, snapshotIntervalMs: 0 });
   const publisher = new LeadingPublisher(service);
   let settled: Promise<unknown> = Promise.resolve();
-  const source = new LevelSource(service, () => settled);
+  const isLevel = async () => {
+    const { epoch, offset } = publisher.log.position;
+    const shown = await admin.hmget(SNAPSHOT_KEY, 'epoch', 'offset');
+    return shown[0] === `${epoch}` && shown[1] === `${offset}`;
+  };
+  const source = new LevelSource(new RedisSource({ connection: way.reading, clock: systemClock }), async () => {
+    await settled;
+    await vi.waitUntil(isLevel, { timeout: 8_000, interval: 2 });
+  });
   let subscribed = 0;
   const count = async () => {
-    const clients = String(await admin.client('LIST', 'TYPE', 'PUBSUB'));
-    subscribed = clients.split('\n').filter(line => line !== '').length;
+    subscribed = await way.subscriptions();
   };
   const counter = setInterval(() => void count().catch(() => {}), COUNT_INTERVAL_MS);
   return {
@@ -34,7 +99,7 @@ export async function startRedisHarness(redis: TestRedis, connection: RedisConne
     heartbeat: () => service.heartbeat(),
     cut: () => {
       source.cut();
-      settled = settled.then(() => admin.client('KILL', 'TYPE', 'PUBSUB'));
+      settled = settled.then(() => way.cut());
     },
     stall: isStalled => (isStalled ? redis.freeze() : redis.thaw()),
     forget: () => {
@@ -50,15 +115,16 @@ export async function startRedisHarness(redis: TestRedis, connection: RedisConne
     connections: () => subscribed,
     stop: async () => {
       clearInterval(counter);
-      await service.stop();
-      do await count();
-      while (subscribed > 0);
+      await Promise.all([service.stop(), way.reading.stop()]);
+      await vi.waitUntil(async () => (await way.subscriptions()) === 0, { timeout: 8_000, interval: 4 });
+      subscribed = 0;
+      await way.stop();
       admin.disconnect();
     },
   };
 }
 
-class LeadingPublisher extends Publisher {
+export class LeadingPublisher extends Publisher {
   readonly #service: RedisService;
 
   constructor(service: RedisService) {
@@ -79,15 +145,15 @@ class LeadingPublisher extends Publisher {
  * Opens when Redis holds what the log held: the suite asks at once for what a path of its own needs some milliseconds to
  * carry. A cut is felt at once, as between a reader and a node.
  */
-class LevelSource implements StreamSource {
+export class LevelSource implements StreamSource {
   readonly name: string;
-  readonly #service: RedisService;
+  readonly #source: StreamSource;
   readonly #settled: () => Promise<unknown>;
   readonly #open = new Set<{ isCut: boolean }>();
 
-  constructor(service: RedisService, settled: () => Promise<unknown>) {
-    this.name = service.source.name;
-    this.#service = service;
+  constructor(source: StreamSource, settled: () => Promise<unknown>) {
+    this.name = source.name;
+    this.#source = source;
     this.#settled = settled;
   }
 
@@ -105,11 +171,11 @@ class LevelSource implements StreamSource {
       sink.closed(reason, verdict);
     };
     void this.#settled()
-      .then(() => this.#service.flush(4_000))
+      .catch(() => {})
       .then(() => {
         if (isClosed) return;
         this.#open.add(state);
-        inner = this.#service.source.open(request, {
+        inner = this.#source.open(request, {
           message: message => {
             if (!state.isCut) sink.message(message);
           },
