@@ -15,7 +15,7 @@ streamSuite(
     const store = openStore();
     return startMemoryHarness(store, new MemoryRedisConnection(store));
   },
-  { stalls: false, loses: false },
+  { stalls: false, loses: false, tellsCuts: true },
 );
 
 describe('a connection to the memory of this process', () => {
