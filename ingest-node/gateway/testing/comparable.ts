@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from '../gateway-store.ts';
 import { type Reply, ReplyError } from '../reply.ts';
 
@@ -5,11 +6,16 @@ import { type Reply, ReplyError } from '../reply.ts';
 export function comparable(command: Command, reply: Reply): unknown {
   const name = command[0]?.toUpperCase();
   const plain = plainReply(reply);
-  // A remaining time may fall into two seconds, on either side of a tick.
-  if (name === 'TTL' && typeof plain === 'number' && plain > 0) return Math.round(plain / 100);
   // The time is in it.
   if (name === 'XADD' && command.some(word => word === '*') && typeof plain === 'string') return 'an id';
   return plain;
+}
+
+/** Whether two stores agree. A remaining time may fall into two seconds, on either side of a tick. */
+export function isAlike(command: Command, ours: Reply, real: Reply): boolean {
+  const isTime = command[0]?.toUpperCase() === 'TTL' && typeof ours === 'number' && typeof real === 'number';
+  if (isTime && ours > 0 && real > 0) return Math.abs(ours - real) <= 1;
+  return isDeepStrictEqual(comparable(command, ours), comparable(command, real));
 }
 
 function plainReply(reply: Reply): unknown {
