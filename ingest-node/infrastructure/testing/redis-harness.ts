@@ -19,9 +19,10 @@ import { TcpRedisConnection } from '../tcp-redis-connection.ts';
 
 /** How the harness reaches the Redis under test. */
 export type RedisWay = {
-  /** The leader's, and the readers'; stopped with the harness. */
-  readonly writing: RedisConnection;
-  readonly reading: RedisConnection;
+  /** One more node's. */
+  connect(): RedisConnection;
+  /** A reader's, over a network that can be cut. */
+  connectReader(): RedisConnection;
   /** Ends every subscription as a failing network would. */
   cut(): unknown;
   /** Subscriptions that exist on the serving side. */
@@ -32,8 +33,8 @@ export type RedisWay = {
 /** Straight to it, as a node does. */
 export function overTcp(redis: TestRedis, admin: Redis): RedisWay {
   return {
-    writing: new TcpRedisConnection({ url: redis.url }),
-    reading: new TcpRedisConnection({ url: redis.url }),
+    connect: () => new TcpRedisConnection({ url: redis.url }),
+    connectReader: () => new TcpRedisConnection({ url: redis.url }),
     cut: () => admin.client('KILL', 'TYPE', 'PUBSUB'),
     subscriptions: async () => {
       const clients = String(await admin.client('LIST', 'TYPE', 'PUBSUB'));
@@ -51,8 +52,8 @@ export async function overRest(redis: TestRedis): Promise<RedisWay> {
   const port = await network.listen();
   const { token } = gateway;
   return {
-    writing: new RestRedisConnection({ url: gateway.url, token }),
-    reading: new RestRedisConnection({ url: `http://127.0.0.1:${port}`, token }),
+    connect: () => new RestRedisConnection({ url: gateway.url, token }),
+    connectReader: () => new RestRedisConnection({ url: `http://127.0.0.1:${port}`, token }),
     cut: () => network.cut(),
     subscriptions: () => gateway.counts.subscribers,
     stop: async () => {
@@ -74,8 +75,9 @@ export async function startRedisHarness(
   const admin = new Redis(redis.url);
   await admin.flushall();
   const way = await open(redis, admin);
+  const reading = way.connectReader();
   // A snapshot with every write, so that a newcomer gets one at the newest position as from a node.
-  const service = new RedisService({ connection: way.writing, clock: systemClock, paceMs: 5, snapshotIntervalMs: 0 });
+  const service = new RedisService({ connection: way.connect(), clock: systemClock, paceMs: 5, snapshotIntervalMs: 0 });
   const publisher = new LeadingPublisher(service);
   let settled: Promise<unknown> = Promise.resolve();
   const isLevel = async () => {
@@ -83,7 +85,7 @@ export async function startRedisHarness(
     const shown = await admin.hmget(SNAPSHOT_KEY, 'epoch', 'offset');
     return shown[0] === `${epoch}` && shown[1] === `${offset}`;
   };
-  const source = new LevelSource(new RedisSource({ connection: way.reading, clock: systemClock }), async () => {
+  const source = new LevelSource(new RedisSource({ connection: reading, clock: systemClock }), async () => {
     await settled;
     await vi.waitUntil(isLevel, { timeout: 8_000, interval: 2 });
   });
@@ -115,7 +117,7 @@ export async function startRedisHarness(
     connections: () => subscribed,
     stop: async () => {
       clearInterval(counter);
-      await Promise.all([service.stop(), way.reading.stop()]);
+      await Promise.all([service.stop(), reading.stop()]);
       await vi.waitUntil(async () => (await way.subscriptions()) === 0, { timeout: 8_000, interval: 4 });
       subscribed = 0;
       await way.stop();
