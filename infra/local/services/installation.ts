@@ -8,34 +8,52 @@ import { findProgram } from './server-command.ts';
 const POLICY = '/usr/sbin/policy-rc.d';
 const REFUSE_ALL = '#!/bin/sh\nexit 101\n';
 
-/** Whether packages can be installed here without asking anybody. */
-export function canInstall(): boolean {
-  return process.getuid?.() === 0 && findProgram(['apt-get']) !== undefined;
-}
-
 /** What to tell somebody whose machine lacks programs. */
 export function howToInstall(services: readonly ManagedService[]): string {
-  const lacks = services.flatMap(service => service.missing());
-  const packages = services.flatMap(service => service.packages);
-  return `not installed: ${lacks.join(', ')}. On Debian: apt-get install ${packages.join(' ')}`;
+  const lacks = new Set(services.flatMap(service => service.missing()));
+  const packages = packagesFor(services);
+  const byHand = packages.length === 0 ? '' : ` On Debian: apt-get install ${packages.join(' ')}.`;
+  const names = services.flatMap(({ name, download }) => (download === undefined ? [] : [name]));
+  const download = names.length === 0 ? '' : ` \`npm run services:install ${names.join(' ')}\` downloads the rest.`;
+  return `not installed: ${[...lacks].join(', ')}.${byHand}${download}`;
 }
 
 /**
- * Installs the Debian packages of the services, and keeps their system daemons from being started.
- * @throws with how to do it by hand when it fails
+ * Installs the Debian packages of the services, keeps their system daemons from being started, and downloads what no
+ * package brings.
+ * @throws with how to do it by hand when it cannot or fails
  */
 export async function install(services: readonly ManagedService[]): Promise<void> {
-  const packages = services.flatMap(service => service.packages);
+  const packages = packagesFor(services);
+  if (packages.length > 0) {
+    if (!canInstall()) throw new ServicesError(howToInstall(services));
+    await installPackages(packages);
+  }
+  for (const { download, missing } of services) if (missing().length > 0) await download?.run();
+  const lacking = services.filter(service => service.missing().length > 0);
+  if (lacking.length > 0) throw new ServicesError(howToInstall(lacking));
+}
+
+/** The packages that are needed before the services can run, or be downloaded. */
+function packagesFor(services: readonly ManagedService[]): string[] {
+  const lacking = services.filter(service => (service.download ?? service).missing().length > 0);
+  return [...new Set(lacking.flatMap(service => service.packages))];
+}
+
+/** Whether packages can be installed here without asking anybody. */
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && findProgram(['apt-get']) !== undefined;
+}
+
+async function installPackages(packages: readonly string[]): Promise<void> {
   const isOurPolicy = !existsSync(POLICY);
   if (isOurPolicy) writeFileSync(POLICY, REFUSE_ALL, { mode: 0o755 });
   try {
-    for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
-      await aptGet(args);
-    }
+    await aptGet(['update']);
+    await aptGet(['install', '-y', '--no-install-recommends', ...packages]);
   } finally {
     if (isOurPolicy) rmSync(POLICY, { force: true });
   }
-  if (services.some(service => service.missing().length > 0)) throw new ServicesError(howToInstall(services));
 }
 
 async function aptGet(args: readonly string[]): Promise<void> {

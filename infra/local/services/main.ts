@@ -1,5 +1,5 @@
 /**
- * `npm run services:up`, `services:down`, `services:status`, each with names of services to mean only these. Lines
+ * `npm run services:up`, `services:down`, `services:status`, `services:install`, each with names of services to mean only these. Lines
  * `KEY=value` for a shell go to standard output, everything for people to standard error.
  * Exit code 0: all of it is so; 1: something does not work; 2: it was asked wrongly.
  */
@@ -9,12 +9,14 @@ import { type ServiceReport, Services } from './services.ts';
 import { environmentLine, statusTable } from './services-report.ts';
 import { readServicesSettings } from './services-settings.ts';
 
+const COMMANDS = ['up', 'down', 'status', 'install'];
+
 const [command = '', ...names] = process.argv.slice(2);
 const { settings, faults } = readServicesSettings(process.env, SERVICES);
 const chosen = SERVICES.filter(({ name }) => names.length === 0 || names.includes(name));
 const known = SERVICES.map(({ name }) => name);
 const wrong = [
-  ...(['up', 'down', 'status'].includes(command) ? [] : [`“${command}” is none of up, down, status`]),
+  ...(COMMANDS.includes(command) ? [] : [`“${command}” is none of ${COMMANDS.join(', ')}`]),
   ...names.filter(name => !known.includes(name)).map(name => `“${name}” is none of ${known.join(', ')}`),
   ...faults,
 ];
@@ -27,6 +29,7 @@ const services = new Services(settings, ({ name }, text) => say(`  ${name.padEnd
 
 try {
   if (command === 'up') tell(await services.up(chosen));
+  if (command === 'install') await services.install(chosen);
   if (command === 'down') await services.down(chosen);
   if (command === 'status') {
     const reports = await services.status(chosen);

@@ -21,6 +21,8 @@ export interface ManagedService {
 
   /** Programs and files that this machine lacks to run it natively; nothing when it is installed. */
   missing(): string[];
+  /** Brings what no package brings, with the programs of the packages. */
+  readonly download?: Download;
   /** Writes the configuration of every process below the data folder and says how to run it. May be repeated. */
   prepare(dataFolder: string, plan: ServicePlan): Promise<readonly ServerCommand[]>;
   /** What {@link ManagedService.variable} shall hold for these servers. */
@@ -34,6 +36,14 @@ export interface ManagedService {
    * @throws the reason why it cannot be used now
    */
   ask(address: string, timeoutMs: number, whole: boolean): Promise<string>;
+}
+
+/** How to get what Debian does not have. */
+export interface Download {
+  /** Programs that this machine lacks to download. */
+  missing(): string[];
+  /** @throws with the reason when it fails */
+  run(): Promise<void>;
 }
 
 /** What differs from one data folder to another. It is kept there, readable for its owner alone. */

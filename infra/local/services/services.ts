@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DockerEngine } from './docker-engine.ts';
-import { canInstall, howToInstall, install } from './installation.ts';
+import { install } from './installation.ts';
 import { type Engine, type EngineName, type ManagedService, ServicesError } from './managed-service.ts';
 import { NativeEngine } from './native-engine.ts';
 import { newPassword, readPlan, type StoredPlan, writePlan } from './plan-store.ts';
@@ -59,6 +59,11 @@ export class Services {
       if (faults.length > 0) throw new AggregateError(faults, 'not every service is up');
       return results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []));
     });
+  }
+
+  /** Installs what this machine lacks to run them natively, and starts nothing. May be repeated. */
+  async install(services: readonly ManagedService[]): Promise<void> {
+    await this.#alone(() => this.#install(services.filter(service => service.missing().length > 0)));
   }
 
   /** Ends what was started in this data folder, and is done when it is gone. Others' servers are left alone. */
@@ -186,8 +191,7 @@ export class Services {
   }
 
   async #install(services: readonly ManagedService[]): Promise<void> {
-    if (!canInstall()) throw new ServicesError(howToInstall(services));
-    for (const service of services) this.#progress(service, `installing ${service.packages.join(' ')}`);
+    for (const service of services) this.#progress(service, `installing ${service.missing().join(', ')}`);
     await install(services);
   }
 

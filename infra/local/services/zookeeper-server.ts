@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { javaArguments, javaProgram, missingJava } from './java.ts';
 import { LOOPBACK } from './ports.ts';
-import { findProgram, type ServerCommand } from './server-command.ts';
+import type { ServerCommand } from './server-command.ts';
 
 /** The ports of one server: for clients, for the leader's followers, for the election. */
 export interface ZooKeeperPorts {
@@ -16,7 +17,7 @@ export interface ZooKeeperPlan {
   readonly ports: readonly ZooKeeperPorts[];
 }
 
-const JAVA_PROGRAMS = ['java'];
+const MAIN_CLASS = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
 
 /** Where Debian's packages put libraries of Java. */
 const JARS = '/usr/share/java';
@@ -34,16 +35,12 @@ const ZOOKEEPER_JARS = [
   'slf4j-simple',
 ].map(name => join(JARS, `${name}.jar`));
 
-/** Small and quick to start: an ensemble of a laptop holds a few kilobytes. */
-const JVM_OPTIONS = ['-Xmx128m', '-Xshare:auto', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData'];
-const LOG_OPTIONS = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true'];
+/** An ensemble of a laptop holds a few kilobytes. */
+const HEAP_MB = 128;
 
 /** What a machine lacks to run it; nothing when it can. */
 export function missingForZooKeeper(): string[] {
-  return [
-    ...(findProgram(JAVA_PROGRAMS) === undefined ? ['java'] : []),
-    ...ZOOKEEPER_JARS.filter(path => !existsSync(path)),
-  ];
+  return [...missingJava(), ...ZOOKEEPER_JARS.filter(path => !existsSync(path))];
 }
 
 /**
@@ -59,15 +56,8 @@ export function prepareZooKeeper(plan: ZooKeeperPlan): ServerCommand[] {
     writeFileSync(join(data, 'myid'), `${id}\n`);
     const file = join(directory, 'zoo.cfg');
     writeFileSync(file, `${configuration(plan, data, ports).join('\n')}\n`);
-    const args = [
-      ...JVM_OPTIONS,
-      ...LOG_OPTIONS,
-      '-cp',
-      ZOOKEEPER_JARS.join(':'),
-      'org.apache.zookeeper.server.quorum.QuorumPeerMain',
-      file,
-    ];
-    return { name: `zookeeper-${id}`, program: findProgram(JAVA_PROGRAMS) ?? 'java', args, directory };
+    const args = javaArguments(HEAP_MB, ZOOKEEPER_JARS.join(':'), MAIN_CLASS, [file]);
+    return { name: `zookeeper-${id}`, program: javaProgram(), args, directory };
   });
 }
 

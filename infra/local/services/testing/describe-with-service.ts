@@ -1,11 +1,17 @@
 import { describe, test } from 'vitest';
 import { skipOrFail } from '../../../checks/skip-or-fail.ts';
 import { howToInstall } from '../installation.ts';
+import { kafkaService } from '../kafka-service.ts';
 import { mariaDbService } from '../mariadb-service.ts';
 import { redisService } from '../redis-service.ts';
 import { zooKeeperService } from '../zookeeper-service.ts';
 
-const SERVICES = { redis: redisService, zookeeper: zooKeeperService, mariadb: mariaDbService } as const;
+const SERVICES = {
+  redis: redisService,
+  zookeeper: zooKeeperService,
+  mariadb: mariaDbService,
+  kafka: kafkaService,
+} as const;
 
 export type TestedService = keyof typeof SERVICES;
 

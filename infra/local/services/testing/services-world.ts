@@ -1,16 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ManagedService } from '../managed-service.ts';
 import { freePorts, isFree } from '../ports.ts';
 import { type ProcessMark, readMark, signal } from '../process-mark.ts';
-import { portVariable } from '../services-settings.ts';
+import { Services } from '../services.ts';
+import { portVariable, readServicesSettings } from '../services-settings.ts';
 import { temporaryFolder } from './test-server.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** What the commands start outlives them on purpose, but not the tests; the pid files are removed after us. */
+const worlds = new Set<ServicesWorld>();
+process.prependOnceListener('exit', () => {
+  for (const world of worlds) world.killAll();
+});
 
 /** What one `npm run services:…` did. */
 export interface CommandOutcome {
@@ -24,6 +31,7 @@ export class ServicesWorld {
   readonly dataFolder: string;
   readonly firstPorts: ReadonlyMap<ManagedService, number>;
   readonly #services: readonly ManagedService[];
+  readonly #folders: string[] = [];
   readonly #environment: Readonly<Record<string, string>>;
 
   static async create(services: readonly ManagedService[]): Promise<ServicesWorld> {
@@ -42,8 +50,7 @@ export class ServicesWorld {
     this.#services = services;
     const ports = [...firstPorts].map(([service, port]) => [portVariable(service), String(port)]);
     this.#environment = { PATH: process.env['PATH'] ?? '', SERVICES_DIR: dataFolder, ...Object.fromEntries(ports) };
-    // What the commands start outlives them on purpose. Before the folder with the pid files is removed:
-    process.prependOnceListener('exit', () => this.#killAll());
+    worlds.add(this);
   }
 
   /** Runs one command on the services of this world, or on those that are named. */
@@ -72,6 +79,7 @@ export class ServicesWorld {
    */
   async pathWith(programs: Readonly<Record<string, string>>): Promise<string> {
     const folder = await temporaryFolder('programs');
+    this.#folders.push(folder);
     for (const [name, content] of Object.entries(programs)) {
       const file = join(folder, name);
       if (content.startsWith('/')) symlinkSync(content, file);
@@ -80,11 +88,20 @@ export class ServicesWorld {
     return folder;
   }
 
-  async dispose(): Promise<void> {
-    await this.run('down');
+  /**
+   * Stops what runs and removes every folder.
+   * @param environment what the commands need to find the engine that runs them, when it is not this machine's own
+   */
+  async dispose(environment?: Readonly<Record<string, string>>): Promise<void> {
+    const { settings } = readServicesSettings(this.#environment, this.#services);
+    if (environment !== undefined) await this.run('down', undefined, environment);
+    else await new Services(settings, () => {}).down(this.#services);
+    worlds.delete(this);
+    for (const folder of [this.dataFolder, ...this.#folders]) rmSync(folder, { recursive: true, force: true });
   }
 
-  #killAll(): void {
+  /** Ends what runs at once. */
+  killAll(): void {
     for (const server of this.#services.flatMap(({ servers }) => servers)) {
       const mark = readMark(this.#pidFile(server));
       if (mark !== null) signal(mark, 'SIGKILL');

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { freePorts } from '../ports.ts';
 import { isAlive, type ProcessMark } from '../process-mark.ts';
 import { askRedis } from '../redis-server.ts';
@@ -73,13 +73,16 @@ describeWithService('redis', 'a Redis of a test', () => {
     const modules = ['./redis.ts', '../process-mark.ts'].map(path => new URL(path, import.meta.url).href);
     const script = `
       const [{ startRedis }, { markOf }] = await Promise.all(${JSON.stringify(modules)}.map(url => import(url)));
-      console.log(JSON.stringify(markOf((await startRedis()).pid)));
+      const { pid, command } = await startRedis();
+      console.log(JSON.stringify({ ...markOf(pid), directory: command.directory }));
       setInterval(() => {}, 1_000_000);`;
     const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const server = JSON.parse(String(line)) as ProcessMark;
+    const server = JSON.parse(String(line)) as ProcessMark & { directory: string };
+    // Nobody is left to remove it.
+    onTestFinished(() => rmSync(server.directory, { recursive: true, force: true }));
     expect(isAlive(server)).toBe(true);
     child.kill('SIGKILL');
     await waitUntil(async () => expect(isAlive(server)).toBe(false), SOON_MS);
