@@ -78,6 +78,31 @@ export function describeSettingsStore(under: DatabaseUnderTest): void {
       expect(await store.read()).toEqual({ version: 1, settings: DEFAULT_SETTINGS, faults: [] });
     });
 
+    test('while one node is at it the others wait, and go on when it is done, or has failed', async () => {
+      const [some, other] = [under.open(), under.open()];
+      const order: string[] = [];
+      // Longer than MySQL is asked to wait at a time.
+      const takesMs = 1_300;
+      let isIn = () => {};
+      const entered = new Promise<void>(resolve => {
+        isIn = resolve;
+      });
+      const first = some.withMigrationLock(async () => {
+        isIn();
+        await new Promise(resolve => setTimeout(resolve, takesMs));
+        order.push('first');
+        throw new Error('half way');
+      });
+      await entered;
+      const second = other.withMigrationLock(async () => {
+        order.push('second');
+      });
+      await expect(first).rejects.toThrow('half way');
+      await second;
+      expect(order).toEqual(['first', 'second']);
+      await Promise.all([some.db.destroy(), other.db.destroy()]);
+    });
+
     test('a step that a crash left half done is done again, and nothing is lost by it', async () => {
       const { store, db } = open();
       await store.migrate();
