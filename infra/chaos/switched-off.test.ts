@@ -48,10 +48,12 @@ async function reconnectAtTheExchange(switchedOff?: Protection): Promise<readonl
   const off = switchedOff === undefined ? {} : { switchedOff };
   const cluster = await Cluster.start({ nodes: 1, sessionTimeoutMs: null, seed, ...off });
   try {
-    const watch = new Watch(cluster);
-    await watch.level();
+    const watch = await Watch.begin(cluster);
+    // By then most of its markets have a trade that the watch has seen.
+    await expect.poll(() => watch.clients[0]!.tradesOf('upbit'), { timeout: 20_000 }).toBeGreaterThan(100);
+    const struckAt = Date.now();
     await cluster.strike({ fault: 'drop', exchange: 'upbit' });
-    await cluster.allWell();
+    await cluster.exchangeBack('upbit', struckAt);
     const { violations, figures } = await watch.judge();
     console.log(`without ${switchedOff ?? 'nothing'}: ${violations.length} violations\n${figures}`);
     if (switchedOff !== undefined) expectSwitchedOff(switchedOff, cluster.nodes[0]!.program.log(1_000));

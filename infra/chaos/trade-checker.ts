@@ -23,6 +23,8 @@ export type TradeReport = {
   readonly invented: readonly string[];
   /** Missing, and within a declared gap. */
   readonly excused: number;
+  /** Missing, of markets of which nobody had known a trade before: such a loss cannot be seen (health: `unanchored`). */
+  readonly unanchored: number;
   /** Of the declared gaps of that time, those that the exchange's numbering proves. */
   readonly gaps: { readonly provable: number; readonly unprovable: number };
 };
@@ -47,6 +49,8 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
   const twice: string[] = [];
   let judged = 0;
   let excused = 0;
+  let unanchored = 0;
+  const knownSince = firstDelivered(truth);
   for (const [name, { count, trade }] of counted(truth)) {
     judged += count;
     const times = told.get(name) ?? 0;
@@ -54,12 +58,13 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
     if (times > count) twice.push(name);
     if (times >= count) continue;
     if (gaps.some(gap => covers(gap, trade))) excused += count - times;
+    else if (!(trade.exchangeTime > (knownSince.get(marketOf(trade)) ?? Number.POSITIVE_INFINITY))) unanchored++;
     else missing.push(`${name} (${trade.id}, delivered by the exchange ${trade.deliveries} times)`);
   }
   const inTime = gaps.filter(gap => (gap.untilTime ?? until) >= from && (gap.afterTime ?? from) <= until);
   const provable = inTime.filter(gap => gap.provable).length;
   const count = { provable, unprovable: inTime.length - provable };
-  return { judged, backfilled, missing, twice, invented: [...told.keys()], excused, gaps: count };
+  return { judged, backfilled, missing, twice, invented: [...told.keys()], excused, unanchored, gaps: count };
 
   function isWithin(time: number | null): boolean {
     return time !== null && time >= from && time <= until;
@@ -75,6 +80,20 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
     return counts;
   }
 }
+
+/** When each market's first trade went out to anybody. */
+function firstDelivered(truth: readonly TruthTrade[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const trade of truth) {
+    const known = times.get(marketOf(trade));
+    if (trade.deliveries > 0 && (known === undefined || trade.exchangeTime < known)) {
+      times.set(marketOf(trade), trade.exchangeTime);
+    }
+  }
+  return times;
+}
+
+const marketOf = ({ exchange, symbol }: TruthTrade) => `${exchange} ${symbol}`;
 
 export async function fetchTruth(simulatorUrl: string, exchanges: readonly string[]): Promise<TruthTrade[]> {
   const trades: TruthTrade[] = [];

@@ -213,6 +213,16 @@ export class Cluster {
     return ((await (await fetch(`${this.simulatorUrl}/control/bans`)).json()) as { total: number }).total;
   }
 
+  /** Waits until an exchange that was struck is live again, on sockets that came after. */
+  async exchangeBack(exchange: string, since: number, withinMs = 30_000): Promise<void> {
+    await waitUntil(async () => {
+      const { feeds } = await (await this.leader()).health();
+      const own = feeds.filter(feed => feed.exchange === exchange);
+      if (own.length > 0 && own.every(feed => feed.state === 'live' && feed.since >= since)) return;
+      throw new Error(`not back: ${JSON.stringify(own)}`);
+    }, withinMs);
+  }
+
   async strike(fault: Readonly<Record<string, unknown>>): Promise<void> {
     const answer = await fetch(`${this.simulatorUrl}/control/faults`, { method: 'POST', body: JSON.stringify(fault) });
     if (!answer.ok) throw new Error(`${JSON.stringify(fault)}: ${await answer.text()}`);

@@ -29,7 +29,6 @@ export type ClientOptions = {
 
 /** Rule HB1. */
 const DEAD_AFTER_MS = 1_500;
-const SEEKING_DEAD_AFTER_MS = 5_000;
 const OPEN_WITHIN_MS = 2_000;
 const RETRY_MS = 100;
 const LOOK_EVERY_MS = 50;
@@ -45,6 +44,8 @@ export class RecordingClient {
   readonly connections: Connection[] = [];
   /** Messages that are no messages. */
   readonly malformed: string[] = [];
+  /** The newest epoch of which anything was heard. */
+  newestEpoch = 0;
   readonly #urls: readonly string[];
   readonly #isLoyal: boolean;
   readonly #consumer = new PlainConsumer();
@@ -52,7 +53,8 @@ export class RecordingClient {
   #socket: WebSocket | null = null;
   #joiner = new PartJoiner();
   #lastAt = 0;
-  #isUpstreamSeeking = false;
+  /** Since when its server looks for an upstream itself; `null`: it does not. */
+  #seekingSince: number | null = null;
   /** Servers that say that what we lack is lost; believed when all do (rule GAP1). */
   readonly #withoutHistory = new Set<number>();
   #holes = 0;
@@ -79,6 +81,16 @@ export class RecordingClient {
   /** When something of the stream came last: not what a server says of itself. */
   get lastRecordAt(): number {
     return this.deliveries.findLast(({ kind }) => kind !== 'opened' && kind !== 'status')?.at ?? 0;
+  }
+
+  /** How many trades of an exchange were delivered. */
+  tradesOf(exchange: string): number {
+    let trades = 0;
+    for (const delivery of this.deliveries) {
+      if (delivery.kind !== 'batch') continue;
+      for (const event of delivery.events) if (event.type === 'trade' && event.exchange === exchange) trades++;
+    }
+    return trades;
   }
 
   /** Back to its own node, by position. */
@@ -117,7 +129,7 @@ export class RecordingClient {
     this.#socket = socket;
     this.#joiner = new PartJoiner();
     this.#lastAt = connection.at;
-    this.#isUpstreamSeeking = false;
+    this.#seekingSince = null;
     this.deliveries.push({ at: connection.at, kind: 'opened', position });
     socket.on('open', () => {
       connection.openedAt = machineNow();
@@ -170,8 +182,10 @@ export class RecordingClient {
 
   #lookForSilence(): void {
     if (this.#socket === null || this.#isLoyal) return;
-    const boundMs = this.#isUpstreamSeeking ? SEEKING_DEAD_AFTER_MS : DEAD_AFTER_MS;
-    if (machineNow() - this.#lastAt > boundMs) this.#moveOn('silent');
+    const now = machineNow();
+    if (now - this.#lastAt > DEAD_AFTER_MS) this.#moveOn('silent');
+    // A server that seeks may be the only one that does.
+    else if (this.#seekingSince !== null && now - this.#seekingSince > DEAD_AFTER_MS) this.#moveOn('seeking');
   }
 
   #message(connection: Connection, at: number, text: string): void {
@@ -187,9 +201,10 @@ export class RecordingClient {
         : decoded.message;
     if (message === null) return;
     this.heard.push({ at, connection: connection.number, message });
+    if (message.type === 'batch') this.newestEpoch = Math.max(this.newestEpoch, message.epoch);
     if (message.type === 'hello') this.#consumer.learn(message.lineage);
     else if (message.type === 'status') {
-      this.#isUpstreamSeeking = message.upstream === 'seeking';
+      this.#seekingSince = message.upstream === 'live' ? null : (this.#seekingSince ?? at);
       this.deliveries.push({ at, kind: 'status', upstream: message.upstream });
     } else this.#take(connection, at, message);
   }
@@ -205,7 +220,7 @@ export class RecordingClient {
       this.#moveOn('a hole', this.#holes++ % 2 === 0);
       return;
     }
-    if (message.type === 'batch') this.#isUpstreamSeeking = false;
+    if (message.type === 'batch') this.#seekingSince = null;
     if (taken.kind === 'nothing') return;
     connection.hasServed = true;
     if (taken.delivery.kind !== 'heartbeat') {

@@ -20,9 +20,9 @@ export type Judgement = {
 };
 
 /** Frames of this long before the end may still be on their way. */
-const SETTLE_MS = 3_000;
-/** And what was missed in a takeover is fetched at the exchanges' own pace. */
-const CAUGHT_UP_WITHIN_MS = 45_000;
+const SETTLE_MS = 1_500;
+/** What was missed in a takeover is fetched at the exchanges' own pace; after so long without any more, none comes. */
+const NO_MORE_COMES_MS = 10_000;
 
 /**
  * A client at every node, and a witness that stays with each node whatever happens. In the end all that they heard is
@@ -34,19 +34,80 @@ export class Watch {
   readonly #cluster: Cluster;
   readonly #from = Date.now();
 
-  constructor(cluster: Cluster) {
+  private constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    for (const node of cluster.running) this.add(node);
   }
 
+  /**
+   * The leader's own witness comes first and hears every batch as it is sealed; the others begin when their nodes have
+   * come to where it began. So nobody is given a state that the judge cannot know.
+   */
+  static async begin(cluster: Cluster): Promise<Watch> {
+    const watch = new Watch(cluster);
+    const leader = await cluster.leader();
+    const witness = watch.#addWitness(leader);
+    await waitUntil(async () => {
+      const began = witness.heard.find(({ message }) => message.type === 'snapshot')?.message;
+      if (began?.type !== 'snapshot') throw new Error(`${witness.name} has no snapshot`);
+      for (const [node, said] of await cluster.health()) {
+        if (said === null || comparePositions(said, began) <= 0) throw new Error(`${node.id} is behind it`);
+      }
+    }, 10_000);
+    for (const node of cluster.running) {
+      watch.#addClient(node);
+      if (node !== leader) watch.#addWitness(node);
+    }
+    return watch;
+  }
+
+  /** One more node to listen to. */
   add(node: NodeProcess): RecordingClient {
+    this.#addWitness(node);
+    return this.#addClient(node);
+  }
+
+  #addClient(node: NodeProcess): RecordingClient {
     const others = this.#cluster.running.filter(other => other !== node);
     const urls = [node, ...others].map(({ streamUrl }) => streamUrl);
     const client = new RecordingClient({ name: `the client of ${node.id}`, urls });
     this.clients.push(client);
-    const isLoyal = true;
-    this.witnesses.push(new RecordingClient({ name: `the witness of ${node.id}`, urls: urls.slice(0, 1), isLoyal }));
     return client;
+  }
+
+  #addWitness({ id, streamUrl }: NodeProcess): RecordingClient {
+    const witness = new RecordingClient({ name: `the witness of ${id}`, urls: [streamUrl], isLoyal: true });
+    this.witnesses.push(witness);
+    return witness;
+  }
+
+  /** Waits until anybody has heard of an epoch above this one. */
+  async epochAfter(epoch: number, withinMs: number): Promise<void> {
+    await waitUntil(async () => {
+      const newest = Math.max(...[...this.clients, ...this.witnesses].map(client => client.newestEpoch));
+      if (newest <= epoch) throw new Error(`nobody has heard of an epoch above ${epoch}`);
+    }, withinMs);
+  }
+
+  /** Waits until every client has heard something of the stream later than this. */
+  async hearsAfter(at: number, withinMs = 20_000): Promise<void> {
+    await waitUntil(async () => {
+      const deaf = this.clients.filter(({ lastRecordAt }) => lastRecordAt <= at);
+      if (deaf.length > 0) throw new Error(`${deaf.map(({ name }) => name).join(', ')} heard nothing since`);
+    }, withinMs);
+  }
+
+  /** Waits until every client has been told that its server looks for an upstream, and for so long after `at`. */
+  async allSeek(at: number, forMs: number): Promise<void> {
+    await waitUntil(async () => {
+      const uninformed = this.clients.filter(
+        ({ deliveries }) =>
+          !deliveries.some(
+            delivery => delivery.kind === 'status' && delivery.upstream === 'seeking' && delivery.at! > at,
+          ),
+      );
+      if (uninformed.length > 0) throw new Error(`${uninformed.map(({ name }) => name).join(', ')} was not told`);
+    }, forMs);
+    await sleep(Math.max(0, at + forMs - machineNow()));
   }
 
   /** Waits until every client has come to where the leader is now. */
@@ -82,6 +143,11 @@ export class Watch {
     return last === null ? until - from : Math.max(longest, last < until ? until - Math.max(last, from) : 0);
   }
 
+  /** The longest silence of any of the clients. */
+  longestSilenceMs(from: number, until: number): number {
+    return Math.max(...this.clients.map(client => this.silenceMs(client, from, until)));
+  }
+
   /**
    * Ends the watch and judges it.
    * @param mayLose whether a loss that is declared is acceptable
@@ -91,19 +157,24 @@ export class Watch {
     await this.level();
     // The first seconds belong to whatever was under way when the watch began.
     const from = this.#from + SETTLE_MS;
-    const until = Date.now();
-    await sleep(SETTLE_MS);
+    const until = Math.max(Date.now(), from + SETTLE_MS);
+    await sleep(until + SETTLE_MS - Date.now());
     const check = async () => {
       const truth = await fetchTruth(simulatorUrl, EXCHANGES);
       return new Map(
         this.clients.map(({ name, deliveries }) => [name, checkTrades({ truth, deliveries, from, until })]),
       );
     };
+    const missing = () => [...trades.values()].reduce((sum, report) => sum + report.missing.length, 0);
     let trades = await check();
-    const giveUpAt = machineNow() + CAUGHT_UP_WITHIN_MS;
-    while ([...trades.values()].some(({ missing }) => missing.length > 0) && machineNow() < giveUpAt) {
+    let fewest = missing();
+    let sinceFewer = machineNow();
+    while (fewest > 0 && machineNow() - sinceFewer < NO_MORE_COMES_MS) {
       await sleep(1_000);
       trades = await check();
+      if (missing() >= fewest) continue;
+      fewest = missing();
+      sinceFewer = machineNow();
     }
     this.stop();
     return this.#judge(trades, mayLose);
@@ -128,9 +199,10 @@ export class Watch {
       for (const { rule, delivery, text } of report.violations) {
         violations.push(`${rule} ${name}, delivery ${delivery}: ${text}`);
       }
-      const { events, snapshots, losses } = report.figures;
+      const { events } = report.figures;
+      const begun = deliveries.filter(delivery => delivery.kind === 'snapshot').map(({ reason }) => reason);
       const told = trades.get(name)!;
-      const { judged, backfilled, missing, twice, invented, excused, gaps } = told;
+      const { judged, backfilled, missing, twice, invented, excused, unanchored, gaps } = told;
       for (const trade of missing.slice(0, 5))
         violations.push(`TRUTH ${name} lacks ${trade} of ${missing.length} such`);
       for (const trade of twice.slice(0, 5))
@@ -138,9 +210,9 @@ export class Watch {
       for (const trade of invented.slice(0, 5))
         violations.push(`TRUTH ${name} was told ${trade}, which never happened`);
       rows.push(
-        `  ${name}: ${events} events, ${judged} trades judged (${backfilled} backfilled, ${excused} within ` +
-          `${gaps.provable} provable and ${gaps.unprovable} unprovable gaps), ${connections.length} connections, ` +
-          `${snapshots} snapshots, ${losses.length} losses`,
+        `  ${name}: ${events} events, ${judged} trades judged (${backfilled} backfilled, ${excused} missing within ` +
+          `${gaps.provable} provable and ${gaps.unprovable} unprovable gaps, ${unanchored} unanchored), ` +
+          `${connections.length} connections, snapshots: ${begun.join(', ')}`,
       );
     }
     const terms = stream.epochs.map(({ epoch, end }) => `${epoch} ${end === null ? 'goes on' : `to ${end}`}`);
