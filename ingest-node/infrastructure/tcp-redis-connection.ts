@@ -35,6 +35,8 @@ export class TcpRedisConnection implements RedisConnection {
   readonly #url: string;
   readonly #redis: Redis;
   readonly #subscribers = new Set<Redis>();
+  /** Settled when the first attempt to connect has ended, well or not: until then nothing is known to be wrong. */
+  readonly #firstDial: Promise<unknown>;
   #timeouts = 0;
   #lastFault: string | null = null;
 
@@ -51,11 +53,12 @@ export class TcpRedisConnection implements RedisConnection {
     this.#redis.on('error', (error: Error) => {
       this.#lastFault = faultOf(error);
     });
-    this.#redis.connect().catch(() => {});
+    this.#firstDial = this.#redis.connect().catch(() => {});
   }
 
   async command(...words: readonly (string | number)[]): Promise<RedisReply> {
     const [name, ...rest] = words;
+    await this.#firstDial;
     try {
       const reply = (await this.#redis.call(String(name), ...rest)) as RedisReply;
       this.#timeouts = 0;

@@ -24,6 +24,8 @@ export class WebSocketService implements InfrastructureService {
   readonly #connect: (url: string) => StreamSource;
   readonly #gate: GatedSource;
   #url: string | null = null;
+  /** Of the last leader that was known, from whom somebody may still read. */
+  #readUrl: string | null = null;
   #leader: StreamSource | null = null;
   #leads = false;
   #since: number;
@@ -43,7 +45,7 @@ export class WebSocketService implements InfrastructureService {
     };
     this.#gate = new GatedSource(
       () => this.#leader ?? nobody,
-      () => (this.#leader === null ? NO_LEADER : null),
+      () => (this.#url === null ? NO_LEADER : null),
     );
     this.source = this.#gate;
   }
@@ -54,10 +56,14 @@ export class WebSocketService implements InfrastructureService {
    */
   setLeader(url: string | null): void {
     if (url === this.#url) return;
-    if (!this.#isUp || url === null) this.#since = this.#clock.now();
+    const wasUp = this.#isUp;
     this.#url = url;
-    this.#leader = url === null ? null : this.#connect(url);
-    if (url !== null) this.#gate.endAll('another node leads');
+    if (url !== null && url !== this.#readUrl) {
+      this.#readUrl = url;
+      this.#leader = this.#connect(url);
+      this.#gate.endAll('another node leads');
+    }
+    this.#turned(wasUp);
   }
 
   start(): void {}
@@ -107,9 +113,12 @@ export class WebSocketService implements InfrastructureService {
   }
 
   #lead(leads: boolean): void {
-    if (leads === this.#leads) return;
     const wasUp = this.#isUp;
     this.#leads = leads;
+    this.#turned(wasUp);
+  }
+
+  #turned(wasUp: boolean): void {
     if (this.#isUp !== wasUp) this.#since = this.#clock.now();
   }
 }
