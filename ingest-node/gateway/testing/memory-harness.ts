@@ -11,15 +11,11 @@ export async function startMemoryHarness(store: MemoryStore, connection: RedisCo
   // A snapshot with every write, so that a newcomer gets one at the newest position as from a node.
   const service = new RedisService({ connection, clock: systemClock, paceMs: 5, snapshotIntervalMs: 0 });
   const publisher = new LeadingPublisher(service);
-  let settled: Promise<unknown> = Promise.resolve();
   const isLevel = () => {
     const { epoch, offset } = publisher.log.position;
     return String(store.execute(['HMGET', SNAPSHOT_KEY, 'epoch', 'offset'])) === `${epoch},${offset}`;
   };
-  const source = new LevelSource(service.source, async () => {
-    await settled;
-    await untilInRealTime(isLevel);
-  });
+  const source = new LevelSource(service.source, () => untilInRealTime(isLevel));
   return {
     publisher,
     source,
@@ -32,11 +28,9 @@ export async function startMemoryHarness(store: MemoryStore, connection: RedisCo
     forget: () => {
       const { position, writer, lineage, latest } = publisher.log;
       publisher.log.reset(position, writer, lineage, latest.events());
-      settled = settled.then(async () => {
-        await service.flush(5_000);
-        store.execute(['DEL', HISTORY_KEY]);
-        service.heartbeat();
-      });
+      // At once, as it is asked: what is sealed from now on must not be lost with it.
+      store.execute(['DEL', HISTORY_KEY]);
+      service.heartbeat();
     },
     until: untilInRealTime,
     connections: () => store.subscribers,
