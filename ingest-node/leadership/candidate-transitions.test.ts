@@ -276,7 +276,8 @@ test('random lives keep every promise', () => {
     let state: CandidateState = { name: 'idle', since: 0 };
     for (let step = 0; step < 300; step++) {
       // Ends are rare, or there would be no lives.
-      const type = pick(CANDIDATE_EVENT_TYPES.filter(each => random() < 0.02 || !/^(stop|release)$/.test(each)));
+      const isEnd = random() < (owner.term === null ? 0.02 : 0.2);
+      const type = pick(CANDIDATE_EVENT_TYPES.filter(each => isEnd || !/^(stop|release)$/.test(each)));
       let event = step === 0 && random() < 0.9 ? ({ type: 'start' } as const) : pick(events()[type]);
       if (event.type === 'elected') event = { ...event, term: termAt(++epoch) };
       if (event.type === 'release' && owner.term !== null && random() < 0.8)

@@ -3,10 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { LeaderElection, LeadershipEvent, Term } from './leader-election.ts';
 
 export type ElectionUnderTest = {
-  /** A fresh node in the same world as those before it. */
+  /** A fresh node in the world of this test. */
   create(node: string): Promise<LeaderElection>;
-  /** Ends the world: the next node is alone in a new one. */
-  dispose(): Promise<void>;
   /** Whether nodes see each other. */
   readonly isShared: boolean;
 };
@@ -129,7 +127,6 @@ export function describeLeaderElection(name: string, underTest: ElectionUnderTes
       await Promise.all(owners.map(({ election }) => election.stop()));
       const faults = owners.flatMap(owner => owner.faults.map(fault => `${owner.node}: ${fault}`));
       owners = [];
-      await underTest.dispose();
       expect(faults).toEqual([]);
     });
 

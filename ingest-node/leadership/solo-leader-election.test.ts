@@ -20,7 +20,6 @@ const file = () => new EpochFile(join(directory, 'data'));
 
 describeLeaderElection('a node on its own', {
   create: async node => new SoloLeaderElection({ identity: identity(node), file: file(), clock: systemClock }),
-  dispose: async () => {},
   isShared: false,
 });
 

@@ -1,47 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
-import { startZooKeeperEnsemble, type TestZooKeeperEnsemble } from '../../infra/local/services/testing/zookeeper.ts';
 import type { EpochMemory } from './epoch-memory.ts';
-import { Owner } from './leader-election.suite.ts';
-import { addressOf, dialAs, electionAt, newWorld, SESSION_TIMEOUT_MS, Ways } from './testing/zookeeper-world.ts';
+import type { Owner } from './leader-election.suite.ts';
+import { SESSION_TIMEOUT_MS, ZookeeperWorld } from './testing/zookeeper-world.ts';
 
 describeWithService('zookeeper', 'leadership on a bad day', () => {
-  let ensemble: TestZooKeeperEnsemble;
-  let world: string;
-  let owners: Owner[] = [];
-  let ways: Ways[] = [];
-  beforeAll(async () => {
-    ensemble = await startZooKeeperEnsemble();
-  });
-  afterAll(() => ensemble?.dispose());
-  beforeEach(() => {
-    world = newWorld();
-  });
-  afterEach(async () => {
-    await Promise.all(owners.map(({ election }) => election.stop()));
-    await Promise.all(ways.map(way => way.stop()));
-    const faults = owners.flatMap(owner => owner.faults.map(fault => `${owner.node}: ${fault}`));
-    [owners, ways] = [[], []];
-    expect(faults).toEqual([]);
-  });
-
-  const servers = () => ensemble.connect.split(',');
-  const startNode = async (node: string, memories: readonly EpochMemory[] = []) => {
-    const owner = new Owner(node, electionAt(node, addressOf(servers(), world), memories));
-    owners.push(owner);
-    await owner.start();
-    return owner;
-  };
+  const world = ZookeeperWorld.ofThisFile();
   /** A leader whose links can be hurt, and a node behind it. */
   const startTwo = async () => {
-    const way = await Ways.to(ensemble.servers.map(({ port }) => port));
-    ways.push(way);
-    const leader = new Owner('node-1', electionAt('node-1', addressOf(way.servers, world)));
-    owners.push(leader);
-    await leader.start();
+    const { owner: leader, way } = await world.fragileNode('node-1');
     const term = await leader.leads();
-    const next = await startNode('node-2');
+    const next = await world.node('node-2');
     await expect.poll(() => next.election.status.leader?.node).toBe('node-1');
     return { leader, term, next, way };
   };
@@ -116,7 +86,7 @@ describeWithService('zookeeper', 'leadership on a bad day', () => {
 
   test('one server of the ensemble dies: nobody notices', async () => {
     const { leader, term, next } = await startTwo();
-    const [victim] = await ensemble.followers();
+    const [victim] = await world.ensemble.followers();
     await victim?.kill();
     // Every server the nodes could use but the dead one has answered a heartbeat of each node by then.
     const beats = async (owner: Owner) => {
@@ -127,21 +97,21 @@ describeWithService('zookeeper', 'leadership on a bad day', () => {
     await expect.poll(() => [zookeeper(leader)?.state, zookeeper(next)?.state]).toEqual(['up', 'up']);
     expect(term.mayWrite()).toBe(true);
     await victim?.start();
-    await ensemble.ready();
+    await world.ensemble.ready();
     expect(leader.types.filter(type => type === 'stopLeading')).toEqual([]);
     expect(next.types).toEqual([]);
   });
 
   test('[FEN1] the quorum is lost for five seconds: the term is suspended and goes on', async () => {
     const { leader, term, next } = await startTwo();
-    const victims = await ensemble.followers();
+    const victims = await world.ensemble.followers();
     await Promise.all(victims.map(server => server.kill()));
     await leader.event('suspended');
     const lost = performance.now();
     expect(term.mayWrite()).toBe(false);
     await new Promise(resolve => setTimeout(resolve, 5_000));
     expect(term.mayWrite()).toBe(false);
-    await ensemble.start();
+    await world.ensemble.start();
     const { term: same } = await leader.event('resumed');
     console.info(`no quorum: suspended for ${Math.round((await leader.timeOf('resumed')) - lost)} ms`);
     expect([same === term, same.epoch, same.mayWrite()]).toEqual([true, term.epoch, true]);
@@ -153,32 +123,32 @@ describeWithService('zookeeper', 'leadership on a bad day', () => {
   test('[EPO2] ZooKeeper loses everything: the next epoch is above what others remember', async () => {
     const highest = Math.floor(Date.now() / 1000) + 5_000;
     const memory: EpochMemory = { name: 'the stream', highest: async () => highest };
-    const leader = await startNode('node-1', [memory]);
+    const leader = await world.node('node-1', [memory]);
     const { epoch } = await leader.leads();
     expect(epoch).toBe(highest + 1);
     // An epoch that only the memory knows of: the wiped ensemble, and this node's own experience, say less.
     const after = { name: 'the stream', highest: async () => epoch + 1_000 };
-    const next = await startNode('node-2', [after]);
+    const next = await world.node('node-2', [after]);
     await expect.poll(() => next.election.status.leader?.node).toBe('node-1');
-    await Promise.all(ensemble.servers.map(server => server.wipe()));
+    await Promise.all(world.ensemble.servers.map(server => server.wipe()));
     await leader.election.stop();
     const from = next.events.length;
-    await ensemble.start();
+    await world.ensemble.start();
     const { term, previous } = await next.event('lead', from);
     expect(term.epoch).toBe(epoch + 1_001);
     expect(previous).toEqual({ epoch: epoch + 1_000, end: null });
   });
 
   test('garbage among the candidates and in the term node is passed over and named', async () => {
-    const hand = await dialAs(servers()[0] ?? '', world);
+    const hand = await world.hand();
     await hand.ensure('/leadership/candidates');
     const garbage = ['garbage', 'candidate-', `candidate-${randomUUID()}-0000000000`, 'candidate-x-0000000001', '한글'];
     for (const name of garbage)
       await hand.create(`/leadership/candidates/${name}`, Buffer.from('{"node":7'), 'persistent');
     await hand.create('/leadership/term', Buffer.from([0xff, 0xfe, 0x00]), 'persistent');
-    const leader = await startNode('node-1');
+    const leader = await world.node('node-1');
     const { epoch } = await leader.leads();
-    const next = await startNode('node-2');
+    const next = await world.node('node-2');
     await expect.poll(() => next.election.status.leader?.node).toBe('node-1');
     await expect
       .poll(() => zookeeper(leader)?.lastError, { timeout: 5_000 })
@@ -202,7 +172,7 @@ describeWithService('zookeeper', 'leadership on a bad day', () => {
 
   test("a leader whose node is removed by hand steps down, and the next one's leadership is undisturbed", async () => {
     const { leader, term, next } = await startTwo();
-    const hand = await dialAs(servers()[0] ?? '', world);
+    const hand = await world.hand();
     const [first] = (await hand.children('/leadership/candidates')).toSorted((one, other) =>
       one.slice(-10).localeCompare(other.slice(-10)),
     );

@@ -1,39 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
-import { startZooKeeperEnsemble, type TestZooKeeperEnsemble } from '../../infra/local/services/testing/zookeeper.ts';
-import { Owner } from './leader-election.suite.ts';
-import { addressOf, electionAt, newWorld, SESSION_TIMEOUT_MS, Ways } from './testing/zookeeper-world.ts';
+import { SESSION_TIMEOUT_MS, ZookeeperWorld } from './testing/zookeeper-world.ts';
 
 const PATIENCE = { readyWithinMs: 60_000 };
 const TAKEOVER_MS = SESSION_TIMEOUT_MS + 1_000;
 
 describeWithService('zookeeper', '[HND1] a handover by ZooKeeper', () => {
-  let ensemble: TestZooKeeperEnsemble;
-  let world: string;
-  let owners: Owner[] = [];
-  let ways: Ways[] = [];
-  beforeAll(async () => {
-    ensemble = await startZooKeeperEnsemble();
-  });
-  afterAll(() => ensemble?.dispose());
-  beforeEach(() => {
-    world = newWorld();
-  });
-  afterEach(async () => {
-    await Promise.all(owners.map(({ election }) => election.stop()));
-    await Promise.all(ways.map(way => way.stop()));
-    const faults = owners.flatMap(owner => owner.faults.map(fault => `${owner.node}: ${fault}`));
-    [owners, ways] = [[], []];
-    expect(faults).toEqual([]);
-  });
-
+  const world = ZookeeperWorld.ofThisFile();
   /** A node whose links can be hurt; resolves when it is in the queue. */
-  const join = async (node: string) => {
-    const way = await Ways.to(ensemble.servers.map(({ port }) => port));
-    ways.push(way);
-    const owner = new Owner(node, electionAt(node, addressOf(way.servers, world)));
-    owners.push(owner);
-    await owner.start();
+  const join = async (name: string) => {
+    const { owner, way } = await world.fragileNode(name);
     await expect.poll(() => owner.election.status.leader, { timeout: 5_000 }).not.toBeNull();
     return { owner, way, election: owner.election };
   };

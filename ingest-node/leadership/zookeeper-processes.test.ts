@@ -1,37 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
-import { startZooKeeperEnsemble, type TestZooKeeperEnsemble } from '../../infra/local/services/testing/zookeeper.ts';
-import { CandidateProcess, machineNow, overlapOf } from './testing/candidate-process.ts';
-import { addressOf, newWorld, SESSION_TIMEOUT_MS } from './testing/zookeeper-world.ts';
+import { type CandidateProcess, machineNow, overlapOf } from './testing/candidate-process.ts';
+import { SESSION_TIMEOUT_MS, ZookeeperWorld } from './testing/zookeeper-world.ts';
 
 const TAKEOVER_MS = SESSION_TIMEOUT_MS + 1_000;
 
 describeWithService('zookeeper', 'leaders that die, freeze and go', () => {
-  let ensemble: TestZooKeeperEnsemble;
-  let world: string;
-  let nodes: CandidateProcess[] = [];
-  beforeAll(async () => {
-    ensemble = await startZooKeeperEnsemble();
-  });
-  afterAll(() => ensemble?.dispose());
-  beforeEach(() => {
-    world = newWorld();
-  });
-  afterEach(async () => {
-    await Promise.all(nodes.map(node => node.kill()));
-    const complaints = nodes.map(node => node.complaints).filter(text => text !== '');
-    nodes = [];
-    expect(complaints).toEqual([]);
-  });
-
+  const world = ZookeeperWorld.ofThisFile();
   /** The first leads, the others stand behind it in their order. */
   const start = async (...names: string[]) => {
-    for (const node of names) {
-      const started = new CandidateProcess({ node, address: addressOf(ensemble.connect.split(','), world) });
-      nodes.push(started);
+    for (const name of names) {
+      const started = world.process(name);
       await started.until(() => started.leader === names[0]);
     }
-    const [leader, next, last] = nodes;
+    const [leader, next, last] = world.processes;
     return { leader: leader as CandidateProcess, next: next as CandidateProcess, last: last as CandidateProcess };
   };
 
@@ -43,7 +25,7 @@ describeWithService('zookeeper', 'leaders that die, freeze and go', () => {
     console.info(`killed: a new leader after ${Math.round(lead.at - killed)} ms`);
     expect(lead.at - killed).toBeLessThan(TAKEOVER_MS);
     await last.until(() => last.leader === 'node-2');
-    expect(overlapOf(nodes)).toBeNull();
+    expect(overlapOf(world.processes)).toBeNull();
     expect(last.events.filter(({ type }) => type === 'lead')).toEqual([]);
   });
 
@@ -65,7 +47,7 @@ describeWithService('zookeeper', 'leaders that die, freeze and go', () => {
     expect(thaw?.mayWrite).toBe(false);
     await leader.event('stopLeading');
     await leader.until(() => leader.leader === 'node-2');
-    expect(overlapOf(nodes)).toBeNull();
+    expect(overlapOf(world.processes)).toBeNull();
   });
 
   test('a leader that stops is followed at once', async () => {
@@ -75,6 +57,6 @@ describeWithService('zookeeper', 'leaders that die, freeze and go', () => {
     const lead = await next.event('lead');
     console.info(`stopped: a new leader after ${Math.round(lead.at - stopped)} ms`);
     expect(lead.at - stopped).toBeLessThan(SESSION_TIMEOUT_MS / 2);
-    expect(overlapOf(nodes)).toBeNull();
+    expect(overlapOf(world.processes)).toBeNull();
   });
 });

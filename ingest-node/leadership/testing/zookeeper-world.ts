@@ -1,23 +1,24 @@
 import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { startZooKeeperEnsemble, type TestZooKeeperEnsemble } from '../../../infra/local/services/testing/zookeeper.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
 import type { Logger } from '../../operations/logger.ts';
 import type { EpochMemory } from '../epoch-memory.ts';
-import { type NodeState, ZookeeperClient } from '../zookeeper-client.ts';
+import { Owner } from '../leader-election.suite.ts';
+import { ZookeeperClient } from '../zookeeper-client.ts';
 import { ZookeeperLeaderElection } from '../zookeeper-leader-election.ts';
 import type { ZookeeperAddress } from '../zookeeper-session.ts';
+import { CandidateProcess } from './candidate-process.ts';
 import { HurtLink } from './hurt-link.ts';
 
 /** As short as the ensemble of the tests grants. */
 export const SESSION_TIMEOUT_MS = 1_500;
 
-export const SILENT: Pick<Logger, 'info' | 'warn'> = { info: () => {}, warn: () => {} };
+const SILENT: Pick<Logger, 'info' | 'warn'> = { info: () => {}, warn: () => {} };
 
-export const identityOf = (node: string) => ({ node, url: `ws://127.0.0.1/${node}` });
+const identityOf = (node: string) => ({ node, url: `ws://127.0.0.1/${node}` });
 
-/** A world of its own in a running ensemble: nodes of one do not see those of another. */
-export const newWorld = (): string => `/world-${randomUUID()}`;
-
-export const addressOf = (servers: readonly string[], chroot: string): ZookeeperAddress => ({
+const addressOf = (servers: readonly string[], chroot: string): ZookeeperAddress => ({
   servers,
   chroot,
   sessionTimeoutMs: SESSION_TIMEOUT_MS,
@@ -30,8 +31,7 @@ export const electionAt = (
 ): ZookeeperLeaderElection =>
   new ZookeeperLeaderElection({ identity: identityOf(node), address, memories, clock: systemClock, logger: SILENT });
 
-/** A hand in ZooKeeper that is no candidate: to look, and to do harm. */
-export function dialAs(server: string, chroot: string): Promise<ZookeeperClient> {
+function dialAs(server: string, chroot: string): Promise<ZookeeperClient> {
   return ZookeeperClient.dial({
     server,
     chroot,
@@ -42,9 +42,6 @@ export function dialAs(server: string, chroot: string): Promise<ZookeeperClient>
     onEnd: () => {},
   });
 }
-
-/** What a node says, as JSON. */
-export const jsonOf = ({ data }: NodeState): Record<string, unknown> => JSON.parse(Buffer.from(data).toString());
 
 /** The ways of one node to every server of an ensemble, so that this node alone can be cut off. */
 export class Ways {
@@ -83,5 +80,85 @@ export class Ways {
 
   async stop(): Promise<void> {
     await Promise.all(this.links.map(link => link.stop()));
+  }
+}
+
+/** An ensemble for a test file, and a world of its own in it for each test: nodes of one do not see those of another. */
+export class ZookeeperWorld {
+  #ensemble: TestZooKeeperEnsemble | null = null;
+  #chroot = '';
+  #owners: Owner[] = [];
+  #ways: Ways[] = [];
+  #processes: CandidateProcess[] = [];
+
+  /** Its life is that of the tests around this call. */
+  static ofThisFile(): ZookeeperWorld {
+    const world = new ZookeeperWorld();
+    beforeAll(async () => {
+      world.#ensemble = await startZooKeeperEnsemble();
+    });
+    afterAll(() => world.#ensemble?.dispose());
+    beforeEach(() => world.renew());
+    afterEach(() => world.#clear());
+    return world;
+  }
+
+  get ensemble(): TestZooKeeperEnsemble {
+    if (this.#ensemble === null) throw new Error('there is no ensemble yet');
+    return this.#ensemble;
+  }
+
+  get address(): ZookeeperAddress {
+    return addressOf(this.ensemble.connect.split(','), this.#chroot);
+  }
+
+  get processes(): readonly CandidateProcess[] {
+    return this.#processes;
+  }
+
+  renew(): void {
+    this.#chroot = `/world-${randomUUID()}`;
+  }
+
+  /** A hand that is no candidate: to look, and to do harm. */
+  async hand(): Promise<ZookeeperClient> {
+    return dialAs(this.address.servers[0] ?? '', this.#chroot);
+  }
+
+  /** A started candidate in this process. */
+  async node(name: string, memories: readonly EpochMemory[] = []): Promise<Owner> {
+    return this.#start(name, this.address, memories);
+  }
+
+  /** A started candidate whose links can be hurt. */
+  async fragileNode(name: string): Promise<{ readonly owner: Owner; readonly way: Ways }> {
+    const way = await Ways.to(this.ensemble.servers.map(({ port }) => port));
+    this.#ways.push(way);
+    return { owner: await this.#start(name, addressOf(way.servers, this.#chroot), []), way };
+  }
+
+  /** A candidate in a process of its own. */
+  process(node: string): CandidateProcess {
+    const started = new CandidateProcess({ node, address: this.address });
+    this.#processes.push(started);
+    return started;
+  }
+
+  async #start(name: string, address: ZookeeperAddress, memories: readonly EpochMemory[]): Promise<Owner> {
+    const owner = new Owner(name, electionAt(name, address, memories));
+    this.#owners.push(owner);
+    await owner.start();
+    return owner;
+  }
+
+  /** Ends all that a test began; what broke the contract, or crashed, fails it. */
+  async #clear(): Promise<void> {
+    await Promise.all(this.#owners.map(({ election }) => election.stop()));
+    await Promise.all(this.#ways.map(way => way.stop()));
+    await Promise.all(this.#processes.map(process => process.kill()));
+    const faults = this.#owners.flatMap(owner => owner.faults.map(fault => `${owner.node}: ${fault}`));
+    const complaints = this.#processes.map(process => process.complaints).filter(text => text !== '');
+    [this.#owners, this.#ways, this.#processes] = [[], [], []];
+    expect([...faults, ...complaints]).toEqual([]);
   }
 }
