@@ -16,16 +16,19 @@ import {
 export class BackwardReading implements TradeReading {
   readonly #miss: Miss;
   readonly #history: Pick<TradeHistory, 'ids' | 'pageSize'>;
-  readonly isHealed = false;
   /** Newest first. */
   #rows: Trade[] = [];
   #from: string | null = null;
   #isEnd = false;
-  #passedUntil: EpochMillis | null = null;
+  #passed: { readonly until: EpochMillis; readonly interruptions: number | undefined } | null = null;
 
   constructor(miss: Miss, history: Pick<TradeHistory, 'ids' | 'pageSize'>) {
     this.#miss = miss;
     this.#history = history;
+  }
+
+  get isHealed(): boolean {
+    return this.#miss.isVoid === true;
   }
 
   get wanted(): Extract<WantedPage, { readonly kind: 'trades' }> {
@@ -91,7 +94,7 @@ export class BackwardReading implements TradeReading {
         return { missed: NOTHING, next: 'more' };
       case 'early':
         // If the stream brings nothing of it until the next reading, it went by.
-        this.#passedUntil = verdict.newest;
+        this.#passed = { until: verdict.newest, interruptions: this.#miss.interruptions };
         return { missed: NOTHING, next: 'later' };
       case 'noOverlap':
         return { missed: NOTHING, next: 'absent' };
@@ -99,7 +102,9 @@ export class BackwardReading implements TradeReading {
   }
 
   #reading() {
-    return { rows: this.#rows, isEnd: this.#isEnd, passedUntil: this.#passedUntil };
+    // What another interruption swallowed did not go by.
+    const isValid = this.#passed !== null && this.#passed.interruptions === this.#miss.interruptions;
+    return { rows: this.#rows, isEnd: this.#isEnd, passedUntil: isValid ? this.#passed!.until : null };
   }
 
   #newestBefore(): Trade | undefined {

@@ -21,6 +21,7 @@ class World {
   #seen = new Set<string>();
   readonly #symbols: readonly string[];
 
+  /** Bithumb's way: REST has other ids than the frames, one for each millisecond. */
   constructor(ids: TradeHistory['ids'], symbols: readonly string[] = ['BTC/KRW']) {
     this.#symbols = symbols;
     const history: TradeHistory = {
@@ -30,7 +31,9 @@ class World {
       path: ({ symbol }, from) => `${symbol} ${from ?? 'newest'}`,
       parse: (body, { symbol }) => {
         const known = this.market.slice(0, Number(Buffer.from(body).toString()));
-        const trades = known.filter(one => one.symbol === symbol);
+        const trades = known
+          .filter(one => one.symbol === symbol)
+          .map(one => (ids === 'separate' ? { ...one, id: `${one.exchangeTime}0000`, backfilled: true } : one));
         return { ok: true, trades: ids === 'contiguous' ? trades : trades.reverse() };
       },
       ...(ids === 'contiguous'
@@ -332,5 +335,86 @@ describe('with ids that prove nothing', () => {
     held.resolve(world.page());
     await world.pass(60_000);
     expect([world.paths.length, world.told, world.clock.pending]).toEqual([1, [], 0]);
+  });
+});
+
+describe('with ids of their own', () => {
+  const frames = (world: World) => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+  const told = (world: World) => world.published.map(event => (event.type === 'gap' ? 'gap' : event.price));
+
+  /** Trades are told apart by their prices: the ids of those that were fetched are ours. */
+  async function happen(world: World, price: number, sees: 'sees' | 'misses' | 'snapshot'): Promise<Trade> {
+    await world.pass(10);
+    const one = trade('BTC/KRW', {
+      id: `10799532103717${price}`,
+      exchangeTime: world.clock.now(),
+      price: String(price),
+    });
+    world.market.push(one);
+    if (sees !== 'misses') world.see(one, sees === 'snapshot');
+    return one;
+  }
+
+  /** Frames stayed away for so long that what happened meanwhile may have been swallowed. */
+  async function stall(world: World, during: () => Promise<unknown>): Promise<void> {
+    frames(world);
+    await world.pass(10);
+    frames(world);
+    await during();
+    await world.pass(1_100);
+    frames(world);
+  }
+
+  it('takes the answer to a subscription for the trade that was fetched: the market was quiet', async () => {
+    const world = new World('separate');
+    await happen(world, 1, 'sees');
+    let last: Trade | undefined;
+    await stall(world, async () => {
+      last = await happen(world, 2, 'misses');
+    });
+    await world.pass(30_000);
+    expect(told(world)).toEqual(['2']);
+    const asked = world.paths.length;
+    for (let round = 0; round < 2; round++) {
+      world.feed('down');
+      world.feed('live');
+      world.see(last!, true);
+      await world.pass(30_000);
+    }
+    expect([told(world), world.paths.length]).toEqual([['2'], asked]);
+  });
+
+  it('gives up the search when a second interruption turns out to have begun and ended in quiet', async () => {
+    const world = new World('separate');
+    const first = await happen(world, 1, 'sees');
+    world.feed('down');
+    world.feed('live');
+    // The exchange does not answer, so the search lasts.
+    world.answer = () => ({ ok: false, reason: 'HTTP 502', status: 502, pauseMs: 0 });
+    await world.pass(3_000);
+    expect(world.backfill.counts().waiting).toBe(1);
+    world.feed('down');
+    world.feed('live');
+    world.see(first, true);
+    await world.pass(3_000);
+    world.answer = () => world.page();
+    await happen(world, 2, 'sees');
+    await world.pass(60_000);
+    expect([told(world), world.backfill.counts().waiting]).toEqual([[], 0]);
+  });
+
+  it('finds what a second interruption swallowed behind the first trade after the first one', async () => {
+    const world = new World('separate');
+    await happen(world, 1, 'sees');
+    world.feed('down');
+    await happen(world, 2, 'misses');
+    world.feed('live');
+    await happen(world, 3, 'snapshot');
+    await stall(world, async () => {
+      await world.pass(2_000);
+      await happen(world, 4, 'misses');
+    });
+    await world.pass(60_000);
+    expect(told(world).sort()).toEqual(['2', '4']);
   });
 });

@@ -29,6 +29,9 @@ export type Miss = {
   readonly until: bigint;
   /** With contiguous ids: none of the missing ones is older, epoch milliseconds; `null` where that is not known. */
   readonly since: EpochMillis | null;
+  /** Without: how many interruptions it takes in, and how many of `after` came before the last of them. */
+  readonly interruptions?: number;
+  readonly cameBefore?: number;
   /** Without: it was found out that nothing is missing. `after` does not grow any more. */
   readonly isVoid?: boolean;
 };
@@ -40,7 +43,13 @@ const MOST_AFTER = 5_000;
 type OpenMiss = Miss & { readonly after: Map<string, Trade> };
 
 /** Of an interruption: begun, and not settled yet. */
-type Suspicion = OpenMiss & { isInterrupted: boolean; isQuiet: boolean; isVoid: boolean };
+type Suspicion = OpenMiss & {
+  interruptions: number;
+  cameBefore: number;
+  isInterrupted: boolean;
+  isQuiet: boolean;
+  isVoid: boolean;
+};
 
 type Memory = {
   /** Newest last; with contiguous ids no more than that one. */
@@ -151,12 +160,16 @@ export class TradeContinuity {
           from: 0n,
           until: 0n,
           since: null,
+          interruptions: 1,
+          cameBefore: 0,
           isInterrupted: true,
           isQuiet: false,
           isVoid: false,
         };
       } else {
         // Its end was not found yet, so it takes in this one.
+        memory.suspicion.interruptions += 1;
+        memory.suspicion.cameBefore = memory.suspicion.after.size;
         memory.suspicion.isInterrupted = true;
         memory.suspicion.isQuiet = false;
       }

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { trade } from '../../shared/model/testing/market-events.ts';
+import { fetchedId } from './fetched-trade.ts';
 import { TradeMemory } from './trade-memory.ts';
 
 const minute = 60_000;
@@ -46,6 +48,21 @@ describe('[TRD1] trade memory', () => {
       expect(memory.admit('upbit', 'QUIET/BTC', 'last', start + hour * 60 * minute)).toBe(false);
       expect(memory.admit('upbit', 'QUIET/BTC', 'a backfilled one', start + hour * 60 * minute)).toBe(false);
     }
+  });
+
+  it('knows a fetched trade in the answer to a subscription, where the exchange gives it another id', () => {
+    const memory = new TradeMemory();
+    const fill = { exchangeTime: start, price: '100', size: '2', takerSide: 'buy', backfilled: true } as const;
+    const fetched = trade('QUIET/KRW', { ...fill, id: fetchedId(`${start}0000`, 0) });
+    const answer = trade('QUIET/KRW', { ...fill, id: '1079953210371770901' });
+    const other = trade('QUIET/KRW', { ...fill, id: '1079953210371770902', price: '101' });
+    const live = trade('QUIET/KRW', { id: '1079953210371770903', exchangeTime: start, price: '100', size: '2' });
+    expect(memory.admitTrade(fetched, start)).toBe(true);
+    expect(memory.admitTrade(answer, start + 1)).toBe(false);
+    expect(memory.admitTrade(answer, start + 60 * minute)).toBe(false);
+    // What the stream brings by itself is another one, though it say the same.
+    expect([other, live].map(one => memory.admitTrade(one, start + 1))).toEqual([true, true]);
+    expect(new TradeMemory().admitTrade(answer, start)).toBe(true);
   });
 
   it('is bounded: a full generation ages early, and that is counted', () => {

@@ -9,7 +9,9 @@
  * reconnect.
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
+import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
+import { contentOf, hasFetchedId } from './fetched-trade.ts';
 
 const DEFAULT_REMEMBER_MS = 600_000;
 const DEFAULT_MAX_IDS = 2_000_000;
@@ -48,8 +50,8 @@ export class TradeMemory {
   admit(exchange: ExchangeName, symbol: string, id: string, now: EpochMillis): boolean {
     this.#rotateIfDue(now);
     const key = `${exchange}:${symbol}`;
+    if (this.#knows(key, id)) return false;
     let young = this.#young.get(key);
-    if (young?.has(id) || this.#old.get(key)?.has(id) || this.#quiet.get(key)?.includes(id)) return false;
     if (young === undefined) {
       young = new Set();
       this.#young.set(key, young);
@@ -57,6 +59,18 @@ export class TradeMemory {
     young.add(id);
     this.#youngIds += 1;
     return true;
+  }
+
+  /** The same for a trade, which may have been published under another id. */
+  admitTrade(trade: Trade, now: EpochMillis): boolean {
+    const { exchange, symbol, id } = trade;
+    let isKnown = false;
+    if (trade.backfilled === true) {
+      const content = contentOf(trade);
+      if (hasFetchedId(trade)) this.admit(exchange, symbol, content, now);
+      else isKnown = this.#knows(`${exchange}:${symbol}`, content);
+    }
+    return this.admit(exchange, symbol, id, now) && !isKnown;
   }
 
   /** How many ids are known at the moment, those of quiet instruments not counted. */
@@ -67,6 +81,14 @@ export class TradeMemory {
   /** How often a generation had to age before its time because it was full. */
   get earlyRotations(): number {
     return this.#earlyRotations;
+  }
+
+  #knows(key: string, id: string): boolean {
+    return (
+      this.#young.get(key)?.has(id) === true ||
+      this.#old.get(key)?.has(id) === true ||
+      this.#quiet.get(key)?.includes(id) === true
+    );
   }
 
   #rotateIfDue(now: EpochMillis): void {

@@ -5,6 +5,7 @@
  */
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
+import { contentOf, fetchedId } from './fetched-trade.ts';
 import type { Miss } from './trade-continuity.ts';
 
 export type Reading = {
@@ -55,9 +56,11 @@ export function findMissedById({ before, after }: Miss, { rows, isEnd }: Reading
  * there. Believed only where every known trade within the rows' time is among the rows; otherwise the exchange counts
  * its executions differently in the two, and what looks missed may have been delivered in other pieces.
  *
- * What is newer than the newest match belongs to the stream, which delivers in order and has not come to it yet.
+ * What is newer than the newest match belongs to the stream, which delivers in order and has not come to it yet, unless
+ * the match is from before another interruption.
  */
-export function findMissedByContent({ before, after }: Miss, { rows, isEnd, passedUntil }: Reading): Verdict {
+export function findMissedByContent(miss: Miss, { rows, isEnd, passedUntil }: Reading): Verdict {
+  const { before, after, cameBefore = 0 } = miss;
   const newestBefore = before.at(-1)?.exchangeTime ?? 0;
   const reached = rows.at(-1)?.exchangeTime ?? Number.POSITIVE_INFINITY;
   if (reached >= newestBefore && !isEnd) return { kind: 'older' };
@@ -96,24 +99,14 @@ export function findMissedByContent({ before, after }: Miss, { rows, isEnd, pass
     const ordinal = ordinals.get(row.id) ?? 0;
     ordinals.set(row.id, ordinal + 1);
     if (index >= overlap || owners[index] !== null) return;
-    if (isPassed(row, index)) missed.push({ ...row, id: idOfOurs(row.id, ordinal) });
+    if (isPassed(row, index)) missed.push({ ...row, id: fetchedId(row.id, ordinal) });
     else isEarly = true;
   });
   // With one trade behind them, the rest is the stream's business.
-  if (isEarly && firstAfter === -1 && passedUntil === null) return { kind: 'early', newest: until };
+  const resumed = new Set([...after.values()].slice(cameBefore).map(contentOf));
+  const hasResumed = rows.some((row, index) => owners[index] === 'after' && resumed.has(contentOf(row)));
+  if (isEarly && !hasResumed && passedUntil === null) return { kind: 'early', newest: until };
   return { kind: 'found', missed: missed.reverse() };
-}
-
-/**
- * The id of REST, which all trades of a millisecond share, and four digits that tell them apart, counted from the newest:
- * the same at every reading, and two digits longer than any id of the socket.
- */
-function idOfOurs(id: string, ordinal: number): string {
-  return id + String(ordinal).padStart(4, '0');
-}
-
-function contentOf({ exchangeTime, price, size, takerSide }: Trade): string {
-  return `${exchangeTime} ${price} ${size} ${takerSide}`;
 }
 
 function countByContent(trades: Iterable<Trade>): Map<string, number> {

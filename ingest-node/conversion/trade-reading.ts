@@ -28,7 +28,7 @@ export type WantedPage =
 
 export type TradeReading = {
   readonly wanted: WantedPage;
-  /** All that was missing came by itself. */
+  /** All that was missing came by itself, or nothing was. */
   readonly isHealed: boolean;
   /** A page came, in the order of the exchange. */
   take(page: readonly Trade[]): Finding;
