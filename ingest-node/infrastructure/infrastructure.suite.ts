@@ -379,12 +379,18 @@ export function infrastructureSuite(name: string, start: () => Promise<PathUnder
       });
 
       test('wiped: filled again from the leader’s log, and live readers notice nothing', async () => {
+        const raw = read(at(EPOCH, 0));
+        await until(() => isAt(raw.position, leader));
         await path.wipe();
+        leader.service.heartbeat();
+        await vi.waitUntil(async () => (await leader.service.tail()).position?.offset === 2, HEALED_WITHIN_MS);
         leader.seal(trade());
         await leader.flushed();
-        await until(() => isAt(consumer.position, leader));
+        await until(() => isAt(consumer.position, leader) && isAt(raw.position, leader));
         expect(consumer.events).toEqual(leader.eventsAfter(at(EPOCH, 0)));
         expect(consumer.counters).toMatchObject({ opened: 1, holes: 0, lost: 0 });
+        const sent = raw.messages.filter(message => message.type === 'batch' && message.next > message.first);
+        expect(sent.length).toBe(raw.batches.length);
         expect((await readAll(at(EPOCH, 0))).events).toEqual(leader.eventsAfter(at(EPOCH, 0)));
         const newcomer = follow(null);
         await until(() => isAt(newcomer.position, leader));

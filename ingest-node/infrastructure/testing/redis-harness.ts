@@ -11,7 +11,7 @@ import { startGateway } from '../../gateway/gateway.ts';
 import { openRedisStore } from '../../gateway/testing/open-redis-store.ts';
 import { silentLogger } from '../../operations/logger.ts';
 import type { RedisConnection } from '../redis-connection.ts';
-import { HISTORY_KEY, SNAPSHOT_KEY } from '../redis-layout.ts';
+import { entryId, HISTORY_KEY, SNAPSHOT_KEY } from '../redis-layout.ts';
 import { RedisService } from '../redis-service.ts';
 import { RedisSource } from '../redis-source.ts';
 import { RestRedisConnection } from '../rest-redis-connection.ts';
@@ -81,9 +81,12 @@ export async function startRedisHarness(
   const publisher = new LeadingPublisher(service);
   let settled: Promise<unknown> = Promise.resolve();
   const isLevel = async () => {
-    const { epoch, offset } = publisher.log.position;
+    const { position, ring } = publisher.log;
     const shown = await admin.hmget(SNAPSHOT_KEY, 'epoch', 'offset');
-    return shown[0] === `${epoch}` && shown[1] === `${offset}`;
+    const [last] = await admin.xrevrange(HISTORY_KEY, '+', '-', 'COUNT', 1);
+    const kept = ring.at(ring.end - 1)?.batch;
+    const isKept = kept === undefined || last?.[0] === entryId({ epoch: kept.epoch, offset: kept.next - 1 });
+    return shown.join('-') === entryId(position) && isKept;
   };
   const source = new LevelSource(new RedisSource({ connection: reading, clock: systemClock }), async () => {
     await settled;
