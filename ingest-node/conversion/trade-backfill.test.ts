@@ -411,7 +411,9 @@ describe('with ids of their own', () => {
     world.feed('live');
     await happen(world, 3, 'snapshot');
     await stall(world, async () => {
-      await world.pass(2_000);
+      // The search for what the first one swallowed has begun and not ended.
+      await world.pass(1_600);
+      expect(world.backfill.counts()).toMatchObject({ requests: 1, waiting: 1 });
       await happen(world, 4, 'misses');
     });
     await world.pass(60_000);
