@@ -19,33 +19,14 @@ export function howToInstall(services: readonly ManagedService[]): string {
 }
 
 /**
- * Installs the Debian packages of the services, keeps their system daemons from being started, and downloads what no
- * package brings.
- * @throws with how to do it by hand when it cannot or fails
+ * Installs the Debian packages that the services need, and keeps their system daemons from being started.
+ * @throws when packages are needed and cannot be installed
  */
-export async function install(services: readonly ManagedService[]): Promise<void> {
+export async function installPackages(services: readonly ManagedService[]): Promise<void> {
   const packages = packagesFor(services);
-  if (packages.length > 0) {
-    if (!canInstall()) throw new ServicesError(howToInstall(services));
-    await installPackages(packages);
-  }
-  for (const { download, missing } of services) if (missing().length > 0) await download?.run();
-  const lacking = services.filter(service => service.missing().length > 0);
-  if (lacking.length > 0) throw new ServicesError(howToInstall(lacking));
-}
-
-/** The packages that are needed before the services can run, or be downloaded. */
-function packagesFor(services: readonly ManagedService[]): string[] {
-  const lacking = services.filter(service => (service.download ?? service).missing().length > 0);
-  return [...new Set(lacking.flatMap(service => service.packages))];
-}
-
-/** Whether packages can be installed here without asking anybody. */
-function canInstall(): boolean {
-  return process.getuid?.() === 0 && findProgram(['apt-get']) !== undefined;
-}
-
-async function installPackages(packages: readonly string[]): Promise<void> {
+  if (packages.length === 0) return;
+  if (process.getuid?.() !== 0) throw new ServicesError('only root can install packages');
+  if (findProgram(['apt-get']) === undefined) throw new ServicesError('there is no apt-get to install packages with');
   const isOurPolicy = !existsSync(POLICY);
   if (isOurPolicy) writeFileSync(POLICY, REFUSE_ALL, { mode: 0o755 });
   try {
@@ -54,6 +35,21 @@ async function installPackages(packages: readonly string[]): Promise<void> {
   } finally {
     if (isOurPolicy) rmSync(POLICY, { force: true });
   }
+}
+
+/**
+ * Downloads what no package brings.
+ * @throws why the service cannot be run here, and how to install it by hand
+ */
+export async function completeInstallation(service: ManagedService): Promise<void> {
+  if (service.missing().length > 0 && service.download?.missing().length === 0) await service.download.run();
+  if (service.missing().length > 0) throw new ServicesError(howToInstall([service]));
+}
+
+/** The packages that are needed before the services can run, or be downloaded. */
+function packagesFor(services: readonly ManagedService[]): string[] {
+  const lacking = services.filter(service => (service.download ?? service).missing().length > 0);
+  return [...new Set(lacking.flatMap(service => service.packages))];
 }
 
 async function aptGet(args: readonly string[]): Promise<void> {

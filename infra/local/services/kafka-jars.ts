@@ -45,6 +45,7 @@ export async function downloadKafka(): Promise<void> {
   const args = [
     '--batch-mode',
     '--quiet',
+    '-Dstyle.color=never',
     '--file',
     POM,
     COPY,
@@ -57,10 +58,9 @@ export async function downloadKafka(): Promise<void> {
     // Whoever was faster has the same.
     if (!existsSync(KAFKA_JARS)) renameSync(unfinished, KAFKA_JARS);
   } catch (cause) {
-    const { stdout = '' } = cause as { stdout?: string };
-    throw new ServicesError(`Kafka ${KAFKA_VERSION} could not be downloaded: ${stdout.trim() || messageOf(cause)}`, {
-      cause,
-    });
+    // Maven's first line says it; a dozen follow that explain Maven.
+    const said = (cause as { stdout?: string }).stdout?.trim().split('\n')[0] || messageOf(cause);
+    throw new ServicesError(`Kafka ${KAFKA_VERSION} could not be downloaded: ${said}`, { cause });
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }

@@ -6,6 +6,7 @@ import { KAFKA_VERSION } from './kafka-jars.ts';
 import { askKafka } from './kafka-round-trip.ts';
 import { kafkaService } from './kafka-service.ts';
 import { isAlive, signal } from './process-mark.ts';
+import { redisService } from './redis-service.ts';
 import { describeWithService } from './testing/describe-with-service.ts';
 import { startKafka } from './testing/kafka.ts';
 import { ServicesWorld } from './testing/services-world.ts';
@@ -64,6 +65,22 @@ test('what is downloaded is kept; what was not downloaded whole is not', async (
   expect(await install(copy)).toMatchObject({ code: 0, stdout: '' });
   expect(readdirSync(cache)).toEqual([`kafka-${KAFKA_VERSION}`]);
   expect(await install('echo it was asked again >&2; exit 1')).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
+test('without its download the others go on', async () => {
+  const world = await ServicesWorld.create([redisService, kafkaService]);
+  onTestFinished(() => world.dispose());
+  const server = 'echo started; exec /bin/sleep 1000';
+  const PATH = await world.pathWith({
+    java: 'exit 0',
+    mvn: 'echo no route to any host; exit 1',
+    'redis-server': server,
+  });
+  const cache = join(world.dataFolder, 'cache');
+  const up = await world.run('up', undefined, { PATH, SERVICES_CACHE_DIR: cache, SERVICES_WAIT_MS: '1' });
+  expect(up.code).toBe(1);
+  expect(up.stderr).toContain('kafka: Kafka');
+  expect(isAlive(world.process('redis'))).toBe(true);
 });
 
 const words = (...values: number[]): Buffer => Buffer.concat(values.map(int32));

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DockerEngine } from './docker-engine.ts';
-import { install } from './installation.ts';
+import { completeInstallation, installPackages } from './installation.ts';
 import { type Engine, type EngineName, type ManagedService, ServicesError } from './managed-service.ts';
 import { NativeEngine } from './native-engine.ts';
 import { newPassword, readPlan, type StoredPlan, writePlan } from './plan-store.ts';
@@ -48,22 +48,19 @@ export class Services {
   async up(services: readonly ManagedService[]): Promise<ServiceReport[]> {
     return this.#alone(async () => {
       const engines = await this.#chooseEngines(services.filter(service => this.#foreignAddress(service) === null));
-      const results = await Promise.allSettled(
-        services.map(service => this.#upOne(service, engines.get(service.name))),
-      );
-      const faults = results.flatMap((result, index) =>
-        result.status === 'rejected'
-          ? [new ServicesError(`${services[index]?.name}: ${messageOf(result.reason)}`, { cause: result.reason })]
-          : [],
-      );
-      if (faults.length > 0) throw new AggregateError(faults, 'not every service is up');
-      return results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []));
+      return each(services, service => this.#upOne(service, engines.get(service.name)));
     });
   }
 
-  /** Installs what this machine lacks to run them natively, and starts nothing. May be repeated. */
+  /**
+   * Installs what this machine lacks to run them natively, and starts nothing. May be repeated.
+   * @throws AggregateError with a message per service that cannot be installed
+   */
   async install(services: readonly ManagedService[]): Promise<void> {
-    await this.#alone(() => this.#install(services.filter(service => service.missing().length > 0)));
+    await this.#alone(async () => {
+      await this.#installPackages(services.filter(service => service.missing().length > 0));
+      await each(services, completeInstallation);
+    });
   }
 
   /** Ends what was started in this data folder, and is done when it is gone. Others' servers are left alone. */
@@ -92,6 +89,7 @@ export class Services {
       return report;
     }
     const engine = this.#engines[engineName];
+    if (engineName === 'native') await completeInstallation(service);
     const plan = await this.#plan(service, engineName);
     const began = performance.now();
     const started = await engine.start(service, plan);
@@ -185,14 +183,22 @@ export class Services {
     const hasDocker = wantsDocker && (await DockerEngine.isAvailable());
     if (engine === 'docker' && !hasDocker)
       throw new ServicesError('SERVICES_ENGINE is docker, and no Docker engine with Compose answers');
-    if (!hasDocker && lacking.length > 0) await this.#install(lacking);
+    if (!hasDocker) await this.#installPackages(lacking);
     for (const service of lacking) chosen.set(service.name, hasDocker ? 'docker' : 'native');
     return chosen;
   }
 
-  async #install(services: readonly ManagedService[]): Promise<void> {
-    for (const service of services) this.#progress(service, `installing ${service.missing().join(', ')}`);
-    await install(services);
+  /** When it fails, the services that need it say so each, and the others go on. */
+  async #installPackages(services: readonly ManagedService[]): Promise<void> {
+    for (const service of services) {
+      const what = service.download === undefined ? service.packages : service.missing();
+      this.#progress(service, `installing ${what.join(' ')}`);
+    }
+    try {
+      await installPackages(services);
+    } catch (error) {
+      for (const service of services) this.#progress(service, messageOf(error));
+    }
   }
 
   /** Runs while nobody else changes this data folder. */
@@ -215,4 +221,19 @@ export class Services {
       removeMark(file);
     }
   }
+}
+
+/** Does something with each of them at once. @throws AggregateError with a message per service that it failed for */
+async function each<T>(
+  services: readonly ManagedService[],
+  work: (service: ManagedService) => Promise<T>,
+): Promise<T[]> {
+  const results = await Promise.allSettled(services.map(work));
+  const faults = results.flatMap((result, index) =>
+    result.status === 'rejected'
+      ? [new ServicesError(`${services[index]?.name}: ${messageOf(result.reason)}`, { cause: result.reason })]
+      : [],
+  );
+  if (faults.length > 0) throw new AggregateError(faults, 'not every service works');
+  return results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []));
 }
