@@ -132,16 +132,27 @@ export class ZookeeperWorld {
 
   /** A started candidate whose links can be hurt. */
   async fragileNode(name: string): Promise<{ readonly owner: Owner; readonly way: Ways }> {
-    const way = await Ways.to(this.ensemble.servers.map(({ port }) => port));
-    this.#ways.push(way);
+    const way = await this.#addWay();
     return { owner: await this.#start(name, addressOf(way.servers, this.#chroot), []), way };
   }
 
   /** A candidate in a process of its own. */
-  process(node: string): CandidateProcess {
-    const started = new CandidateProcess({ node, address: this.address });
+  process(node: string, address: ZookeeperAddress = this.address): CandidateProcess {
+    const started = new CandidateProcess({ node, address });
     this.#processes.push(started);
     return started;
+  }
+
+  /** The same, with links that can be hurt. */
+  async fragileProcess(node: string): Promise<{ readonly process: CandidateProcess; readonly way: Ways }> {
+    const way = await this.#addWay();
+    return { process: this.process(node, addressOf(way.servers, this.#chroot)), way };
+  }
+
+  async #addWay(): Promise<Ways> {
+    const way = await Ways.to(this.ensemble.servers.map(({ port }) => port));
+    this.#ways.push(way);
+    return way;
   }
 
   async #start(name: string, address: ZookeeperAddress, memories: readonly EpochMemory[]): Promise<Owner> {
