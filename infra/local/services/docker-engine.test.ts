@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { COMPOSE_FILE } from './docker-engine.ts';
 import { KAFKA_VERSION } from './kafka-jars.ts';
 import { KAFKA_SETTINGS } from './kafka-server.ts';
@@ -11,6 +11,9 @@ import { SERVICES } from './registry.ts';
 import { findProgram } from './server-command.ts';
 import { describeWithService } from './testing/describe-with-service.ts';
 import { ServicesWorld } from './testing/services-world.ts';
+
+// Several programs are started one after the other, beside the other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const compose = readFileSync(COMPOSE_FILE, 'utf8');
 

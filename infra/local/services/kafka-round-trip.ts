@@ -19,7 +19,7 @@ const MAX_ANSWER_BYTES = 1_000_000;
  * @throws when nobody answers in time, or there is no broker or no controller
  */
 export async function askKafka(brokers: string, timeoutMs: number): Promise<string> {
-  const asked = parseConnect(brokers).map(({ host, port }) => askBroker(host, port, timeoutMs));
+  const asked = parseConnect(brokers, 9092).map(({ host, port }) => askBroker(host, port, timeoutMs));
   const { brokerIds, controllerId } = await Promise.any(asked).catch((all: AggregateError) => {
     throw new Error(all.errors.map(messageOf).join('; '));
   });

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { KAFKA_VERSION } from './kafka-jars.ts';
 import { askKafka } from './kafka-round-trip.ts';
 import { kafkaService } from './kafka-service.ts';
@@ -9,15 +8,20 @@ import { isAlive, signal } from './process-mark.ts';
 import { redisService } from './redis-service.ts';
 import { describeWithService } from './testing/describe-with-service.ts';
 import { startKafka } from './testing/kafka.ts';
+import { listenOnce } from './testing/listen-once.ts';
 import { ServicesWorld } from './testing/services-world.ts';
 import { waitUntil } from './wait-until.ts';
 
 const SOON_MS = 10_000;
+
+// A broker takes five seconds to start when nothing else runs.
+vi.setConfig({ testTimeout: 120_000 });
+
 /** How long to listen to a server that shall not answer. */
 const SILENCE_MS = 300;
 
 describeWithService('kafka', 'Kafka', () => {
-  test('as a service: up, killed, up again with the same cluster, down', { timeout: 120_000 }, async () => {
+  test('as a service: up, killed, up again with the same cluster, down', async () => {
     const world = await ServicesWorld.create([kafkaService]);
     onTestFinished(() => world.dispose());
     const cluster = (): string => readFileSync(join(world.dataFolder, 'kafka/data/meta.properties'), 'utf8');
@@ -35,7 +39,7 @@ describeWithService('kafka', 'Kafka', () => {
     expect(isAlive(second)).toBe(false);
   });
 
-  test('of a test: it answers, is silent while frozen, refuses when killed', { timeout: 120_000 }, async () => {
+  test('of a test: it answers, is silent while frozen, refuses when killed', async () => {
     const kafka = await startKafka();
     onTestFinished(() => kafka.dispose());
     expect(await askKafka(kafka.brokers, SOON_MS)).toBe('Kafka: 1 broker');
@@ -102,10 +106,7 @@ test.each([
   ['half an answer', answer(2, 1).subarray(0, 20), /does not answer as Kafka does/],
   ['nothing', Buffer.alloc(0), /does not answer as Kafka does/],
 ])('a server that answers %s', async (_, bytes, expected) => {
-  const server = createServer(socket => socket.once('data', () => socket.end(bytes)));
-  onTestFinished(() => void server.close());
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
+  const port = await listenOnce(bytes);
   const asked = askKafka(`127.0.0.1:${port}`, SOON_MS);
   if (typeof expected === 'string') expect(await asked).toBe(expected);
   else await expect(asked).rejects.toThrow(expected);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { askMySql } from './mariadb-server.ts';
 import { mariaDbService } from './mariadb-service.ts';
 import { portHolder } from './port-holder.ts';
@@ -18,6 +18,9 @@ import { askEnsemble } from './zookeeper-round-trip.ts';
 import { zooKeeperService } from './zookeeper-service.ts';
 
 const SOON_MS = 10_000;
+
+// Several programs are started one after the other, beside the other tests.
+vi.setConfig({ testTimeout: 60_000 });
 /** Kafka takes its time and has a test of its own. */
 const SOME = ['zookeeper', 'redis', 'mariadb'] as const;
 

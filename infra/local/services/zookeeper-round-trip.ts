@@ -25,11 +25,11 @@ export async function askZooKeeper(host: string, port: number, timeoutMs: number
   throw new Error(`${host}:${port} does not answer as ZooKeeper does: “${text.slice(0, 100).trim()}”`);
 }
 
-/** Servers of a connection string `host:port,host:port/path`; the port is 2181 when it is not given. */
-export function parseConnect(connectString: string): { host: string; port: number }[] {
+/** Servers of a connection string `host:port,host:port/path`; a port may be left out. */
+export function parseConnect(connectString: string, usualPort = 2181): { host: string; port: number }[] {
   const [servers = ''] = connectString.split('/');
   return servers.split(',').map(server => {
-    const [host = '', port = '2181'] = server.trim().split(':');
+    const [host = '', port = usualPort] = server.trim().split(':');
     return { host, port: Number(port) };
   });
 }
