@@ -73,6 +73,8 @@ class Check {
   readonly #reference: Reference;
   readonly #violations: Violation[] = [];
   readonly #delivered = new Set<string>();
+  /** The same trades by what they say: fetched afterwards, one may have another id. */
+  readonly #words = new Set<string>();
   readonly #losses: { from: Position; to: Position }[] = [];
   readonly #state: (position: Position) => Map<string, MarketEvent> | null;
   #start: Position | null;
@@ -208,6 +210,12 @@ class Check {
     const key = tradeKey(event);
     if (this.#delivered.has(key)) this.#blame('TRD1', `trade ${key} came a second time, at ${place}`);
     this.#delivered.add(key);
+    this.#words.add(tradeWords(event));
+  }
+
+  /** Rule TRD1: after a divergence a trade may be left out because it was delivered before. */
+  #wasDelivered(event: MarketEvent & { type: 'trade' }): boolean {
+    return this.#delivered.has(tradeKey(event)) || (event.backfilled === true && this.#words.has(tradeWords(event)));
   }
 
   /** Rule CNF1: what a batch covers and does not hold must have been replaced within it. */
@@ -222,7 +230,7 @@ class Check {
       if (held.has(offset)) continue;
       const event = this.#reference.event(epoch, offset);
       if (event === undefined || (this.#cut === 'lite' && event.type === 'orderBook')) continue;
-      if (event.type === 'trade' && this.#delivered.has(tradeKey(event))) continue;
+      if (event.type === 'trade' && this.#wasDelivered(event)) continue;
       const key = conflationKey(event);
       const place = `${epoch}:${offset} (${event.type} ${event.symbol ?? ''})`;
       if (key === null) this.#blame('CNF1', `${place} was left out, and may never be`);
@@ -304,7 +312,7 @@ class Check {
     if (start === null || end === null) return;
     for (const { epoch, events } of this.#check.reference) {
       for (const event of events) {
-        if (event.type !== 'trade' || this.#delivered.has(tradeKey(event))) continue;
+        if (event.type !== 'trade' || this.#wasDelivered(event)) continue;
         const place = { epoch, offset: event.offset };
         if (!isBetween(start, place, end)) continue;
         if (this.#losses.some(({ from, to }) => isBetween(from, place, to))) continue;
@@ -324,6 +332,17 @@ function samePlace(a: Position | null, b: Position | null): boolean {
 
 function tradeKey(event: MarketEvent & { type: 'trade' }): string {
   return `${event.exchange}:${event.symbol}:${event.id}`;
+}
+
+function tradeWords({
+  exchange,
+  symbol,
+  price,
+  size,
+  takerSide,
+  exchangeTime,
+}: MarketEvent & { type: 'trade' }): string {
+  return [exchange, symbol, price, size, takerSide, exchangeTime].join(' ');
 }
 
 /** Equal whatever the order of the fields. */

@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { describeWithService } from '../local/services/testing/describe-with-service.ts';
 import { Cluster } from './testing/cluster/cluster.ts';
+import { machineNow } from './testing/cluster/machine-clock.ts';
 import { Watch } from './testing/cluster/watch.ts';
 import { announcement, PROTECTIONS, type Protection } from './testing/switched-off/protections.ts';
 import type { LivesReport } from './testing/switched-off/stream-lives.ts';
@@ -68,3 +71,37 @@ test('[TRD1] without tradeMemory the checker finds trades that were published tw
   expect(all).toEqual([]);
   expect(without.some(violation => violation.startsWith('TRD1'))).toBe(true);
 }, 60_000);
+
+const SESSION_TIMEOUT_MS = 1_500;
+
+/** Two nodes; the one that leads stands still until the other one does. @returns what the checker says */
+async function freezeTheLeader(switchedOff?: Protection): Promise<readonly string[]> {
+  const off = switchedOff === undefined ? {} : { switchedOff };
+  const cluster = await Cluster.start({ nodes: 2, sessionTimeoutMs: SESSION_TIMEOUT_MS, seed, ...off });
+  try {
+    const watch = await Watch.begin(cluster);
+    await watch.goHome();
+    const leader = await cluster.leader();
+    const { epoch } = await leader.health();
+    leader.freeze();
+    await watch.epochAfter(epoch, 20_000);
+    await sleep(SESSION_TIMEOUT_MS);
+    leader.thaw();
+    await watch.hearsAfter(machineNow());
+    await cluster.allWell();
+    const { violations, figures } = await watch.judge();
+    console.log(`without ${switchedOff ?? 'nothing'}: ${violations.length} violations, ${violations[0]}\n${figures}`);
+    if (switchedOff !== undefined) expectSwitchedOff(switchedOff, cluster.nodes[0]!.program.log(10_000));
+    return violations;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+describeWithService(['zookeeper', 'redis', 'mariadb'], 'a leader that stood still', () => {
+  test('[FEN1] without leaseCheck the checker hears it speak after its time, and with it never', async () => {
+    expect(await freezeTheLeader()).toEqual([]);
+    const without = await freezeTheLeader('leaseCheck');
+    expect(without.some(violation => violation.startsWith('FEN1'))).toBe(true);
+  }, 120_000);
+});

@@ -50,7 +50,7 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
   let judged = 0;
   let excused = 0;
   let unanchored = 0;
-  const knownSince = firstDelivered(truth);
+  const knownSince = firstKnown(truth, deliveries, from);
   for (const [name, { count, trade }] of counted(truth)) {
     judged += count;
     const times = told.get(name) ?? 0;
@@ -81,14 +81,17 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
   }
 }
 
-/** When each market's first trade went out to anybody. */
-function firstDelivered(truth: readonly TruthTrade[]): Map<string, number> {
+/** The time of each market's first trade that was published, as far as can be seen: what came before the client did not. */
+function firstKnown(truth: readonly TruthTrade[], deliveries: readonly Delivery[], from: number): Map<string, number> {
   const times = new Map<string, number>();
-  for (const trade of truth) {
-    const known = times.get(marketOf(trade));
-    if (trade.deliveries > 0 && (known === undefined || trade.exchangeTime < known)) {
-      times.set(marketOf(trade), trade.exchangeTime);
-    }
+  const know = ({ exchange, symbol, exchangeTime }: Trade | TruthTrade) => {
+    const market = `${exchange} ${symbol}`;
+    times.set(market, Math.min(times.get(market) ?? Number.POSITIVE_INFINITY, exchangeTime ?? 0));
+  };
+  for (const trade of truth) if (trade.deliveries > 0 && trade.exchangeTime < from) know(trade);
+  for (const delivery of deliveries) {
+    if (delivery.kind !== 'batch') continue;
+    for (const event of delivery.events) if (event.type === 'trade') know(event);
   }
   return times;
 }

@@ -40,6 +40,9 @@ export type Services = {
   readonly mariadb: TestMariaDb;
 };
 
+/** Some seconds' worth: most markets have traded by then. */
+const EVENTS_TO_BEGIN_WITH = 2_500;
+
 export const ADMIN_TOKEN = 'chaos-admin-token-of-a-test';
 export const EXCHANGES = ['binance', 'upbit', 'bithumb'] as const;
 
@@ -98,12 +101,21 @@ export class Cluster {
     try {
       const nodes = await Promise.all(Array.from({ length: options.nodes }, () => cluster.addNode()));
       await Promise.all(nodes.map(node => node.start()));
-      await cluster.allWell();
+      await cluster.allWell(40_000);
+      await cluster.hasPublished(EVENTS_TO_BEGIN_WITH);
     } catch (error) {
       await cluster.stop();
       throw error;
     }
     return cluster;
+  }
+
+  /** Waits until the leader has published so many events, so that the markets are known to those who follow. */
+  async hasPublished(events: number): Promise<void> {
+    await waitUntil(async () => {
+      const { offset } = await (await this.leader()).health();
+      if (offset < events) throw new Error(`${offset} events of ${events}`);
+    }, 30_000);
   }
 
   /** One more node, not started yet. */
@@ -153,6 +165,11 @@ export class Cluster {
       REDIS_URL: redisUrl.href,
       MYSQL_URL: services.mariadb.url,
     };
+  }
+
+  /** A node that is gone for good. */
+  forget(node: NodeProcess): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
   }
 
   get running(): NodeProcess[] {

@@ -1,4 +1,3 @@
-import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { waitUntil } from '../../../local/services/wait-until.ts';
 import type { Cluster } from './cluster.ts';
@@ -6,6 +5,7 @@ import { expectLawful } from './expect-lawful.ts';
 import { both, isActive, isUp, type Said, untilAllSay } from './health-words.ts';
 import { machineNow } from './machine-clock.ts';
 import { Watch } from './watch.ts';
+import { withRedis } from './with-redis.ts';
 
 const TOLD_WITHIN_MS = 3_000;
 const HEALED_WITHIN_MS = 60_000;
@@ -164,13 +164,4 @@ async function liveThrough(cluster: Cluster, watch: Watch, outage: Outage): Prom
   else expect(after.epoch, outage.name).toBeGreaterThanOrEqual(before.epoch);
   if (toldMs !== null) expect(toldMs, outage.name).toBeLessThan(TOLD_WITHIN_MS + stallMs);
   expect(silenceMs, outage.name).toBeLessThan(outage.mostSilenceMs + stallMs);
-}
-
-async function withRedis<Value>(cluster: Cluster, use: (redis: Redis) => Promise<Value>): Promise<Value> {
-  const redis = new Redis(cluster.services!.redis.url, { maxRetriesPerRequest: 1 });
-  try {
-    return await use(redis);
-  } finally {
-    redis.disconnect();
-  }
 }

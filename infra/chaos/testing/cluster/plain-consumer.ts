@@ -11,6 +11,11 @@ export type Taken =
 
 type Untimed = Delivery & { readonly kind: 'batch' | 'snapshot' | 'heartbeat' };
 
+type Delivered = { readonly epoch: number; readonly offset: number; readonly trade: Trade };
+
+/** More than a leader seals between the last word that others heard of it and its end. */
+const MOST_RECENT = 5_000;
+
 const NOTHING: Taken = { kind: 'nothing' };
 const HOLE: Taken = { kind: 'hole' };
 
@@ -22,8 +27,10 @@ export class PlainConsumer {
   #position: Position | null = null;
   #writer = 0;
   readonly #ends = new Map<number, number>();
-  readonly #trades = new Set<string>();
-  #hasDiverged = false;
+  /** The last trades that were delivered. */
+  #recent: Delivered[] = [];
+  /** Delivered in vain: no successor knows them, so they will come once more (rule TRD1). */
+  #void: Delivered[] = [];
 
   get position(): Position | null {
     return this.#position;
@@ -48,7 +55,7 @@ export class PlainConsumer {
     }
     if (next - 1 <= have) return NOTHING;
     this.#position = { epoch, offset: next - 1 };
-    const events = this.#news(batch.events, have);
+    const events = this.#news(epoch, batch.events, have);
     return { kind: 'delivery', delivery: { kind: 'batch', writer, epoch, first: have + 1, next, events } };
   }
 
@@ -61,7 +68,10 @@ export class PlainConsumer {
     }
     this.#position = position;
     this.#writer = Math.max(this.#writer, epoch);
-    if (reason === 'diverged') this.#hasDiverged = true;
+    if (reason === 'diverged') {
+      const isVoid = ({ epoch, offset }: Delivered) => offset > (this.#ends.get(epoch) ?? offset);
+      this.#void = this.#recent.filter(isVoid);
+    }
     return { kind: 'delivery', delivery: { kind: 'snapshot', ...position, reason, recovered, events } };
   }
 
@@ -83,18 +93,31 @@ export class PlainConsumer {
   }
 
   /** Rule TRD1: after it diverged, a consumer drops trades that it has delivered already. */
-  #news(events: readonly MarketEvent[], have: number): MarketEvent[] {
-    return events.filter(event => {
-      if (event.offset <= have) return false;
-      if (event.type !== 'trade') return true;
-      const key = tradeKey(event);
-      if (this.#hasDiverged && this.#trades.has(key)) return false;
-      this.#trades.add(key);
-      return true;
+  #news(epoch: number, events: readonly MarketEvent[], have: number): MarketEvent[] {
+    const news = events.filter(event => event.offset > have && !(event.type === 'trade' && this.#wasDelivered(event)));
+    for (const event of news)
+      if (event.type === 'trade') this.#recent.push({ epoch, offset: event.offset, trade: event });
+    if (this.#recent.length > 2 * MOST_RECENT) this.#recent = this.#recent.slice(-MOST_RECENT);
+    return news;
+  }
+
+  /** Bithumb gives a trade that is fetched afterwards another id, so that one is known by what it says. Each counts once. */
+  #wasDelivered(trade: Trade): boolean {
+    const index = this.#void.findIndex(({ trade: known }) => {
+      return (
+        sameMarket(known, trade) && (known.id === trade.id || (trade.backfilled === true && sameWords(known, trade)))
+      );
     });
+    if (index >= 0) this.#void.splice(index, 1);
+    return index >= 0;
   }
 }
 
-function tradeKey({ exchange, symbol, id }: Trade): string {
-  return `${exchange} ${symbol} ${id}`;
+function sameMarket(one: Trade, other: Trade): boolean {
+  return one.exchange === other.exchange && one.symbol === other.symbol;
+}
+
+function sameWords(one: Trade, other: Trade): boolean {
+  const isSame = one.price === other.price && one.size === other.size;
+  return isSame && one.takerSide === other.takerSide && one.exchangeTime === other.exchangeTime;
 }

@@ -39,6 +39,8 @@ const LOOK_EVERY_MS = 50;
  */
 export class RecordingClient {
   readonly name: string;
+  /** By the wall clock, as the exchanges' times are. */
+  readonly since = Date.now();
   readonly heard: Heard[] = [];
   readonly deliveries: Delivery[] = [];
   readonly connections: Connection[] = [];

@@ -32,7 +32,6 @@ export class Watch {
   readonly clients: RecordingClient[] = [];
   readonly witnesses: RecordingClient[] = [];
   readonly #cluster: Cluster;
-  readonly #from = Date.now();
 
   private constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -61,9 +60,8 @@ export class Watch {
   }
 
   /** One more node to listen to. */
-  add(node: NodeProcess): RecordingClient {
-    this.#addWitness(node);
-    return this.#addClient(node);
+  add(node: NodeProcess): [client: RecordingClient, witness: RecordingClient] {
+    return [this.#addClient(node), this.#addWitness(node)];
   }
 
   #addClient(node: NodeProcess): RecordingClient {
@@ -155,14 +153,15 @@ export class Watch {
   async judge({ mayLose = false }: { readonly mayLose?: boolean } = {}): Promise<Judgement> {
     const { simulatorUrl } = this.#cluster;
     await this.level();
-    // The first seconds belong to whatever was under way when the watch began.
-    const from = this.#from + SETTLE_MS;
-    const until = Math.max(Date.now(), from + SETTLE_MS);
+    // A client's first moments belong to whatever was under way when it came.
+    const until = Math.max(Date.now(), ...this.clients.map(({ since }) => since + 2 * SETTLE_MS));
     await sleep(until + SETTLE_MS - Date.now());
     const check = async () => {
       const truth = await fetchTruth(simulatorUrl, EXCHANGES);
       return new Map(
-        this.clients.map(({ name, deliveries }) => [name, checkTrades({ truth, deliveries, from, until })]),
+        this.clients.map(({ name, deliveries, since }) => {
+          return [name, checkTrades({ truth, deliveries, from: since + SETTLE_MS, until })];
+        }),
       );
     };
     const missing = () => [...trades.values()].reduce((sum, report) => sum + report.missing.length, 0);
