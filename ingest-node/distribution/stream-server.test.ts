@@ -68,7 +68,12 @@ async function startHarness(): Promise<StreamHarness> {
 }
 
 // TCP itself guarantees that no single message is lost on the way.
-streamSuite("a node's /ws/exchange", startHarness, { stalls: true, loses: false });
+streamSuite("a node's /ws/exchange", startHarness, {
+  stalls: true,
+  loses: false,
+  tellsCuts: true,
+  keepsBeginnings: true,
+});
 
 describe('the stream server', () => {
   const stops: (() => Promise<unknown> | unknown)[] = [];

@@ -15,7 +15,7 @@ streamSuite(
     const store = openStore();
     return startMemoryHarness(store, new MemoryRedisConnection(store));
   },
-  { stalls: false, loses: false, tellsCuts: true },
+  { stalls: false, loses: false, tellsCuts: true, keepsBeginnings: false },
 );
 
 describe('a connection to the memory of this process', () => {

@@ -81,6 +81,8 @@ export class PathPublisher {
   #replaces = false;
   /** What live readers have had from this term, whatever the path has lost since. */
   #published: Position = { epoch: 0, offset: 0 };
+  /** The state at the very beginning of the term, until it is written: who took a wrong turn before starts from there. */
+  #beginning: PathSnapshot | null = null;
   /** Of the last snapshot; `null`: one is owed. */
   #snapshotPosition: Position | null = null;
   /** When it was written, or when the term began without one. */
@@ -106,6 +108,7 @@ export class PathPublisher {
     this.#published = { epoch: 0, offset: 0 };
     this.#snapshotAt = this.#options.clock.monotonic();
     this.#unlisten = term.log.onChange(() => this.#wake());
+    this.#beginning = term.log.position.offset === 0 ? this.#takeSnapshot(term) : null;
     this.#wake();
   }
 
@@ -115,6 +118,7 @@ export class PathPublisher {
     this.#fault = null;
     this.#failures = 0;
     this.#cursor = null;
+    this.#beginning = null;
     this.#snapshotPosition = null;
     this.#isBeatDue = false;
     this.#cancelSleep();
@@ -229,6 +233,12 @@ export class PathPublisher {
       // The log no longer holds what this path lacks. Looking again finds that nothing continues.
       this.#cursor = null;
       return;
+    }
+    if (this.#beginning !== null && (unit === null || unit.position.epoch === term.epoch)) {
+      const beginning = this.#beginning;
+      this.#beginning = null;
+      await this.#writeSnapshot(term, beginning);
+      if (this.#term !== term) return;
     }
     // The state belongs to this very moment: while the unit is on its way the log goes on.
     const snapshot = this.#cursor.isCaughtUp && this.#isSnapshotDue(term.log) ? this.#takeSnapshot(term) : null;

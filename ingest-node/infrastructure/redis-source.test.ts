@@ -11,7 +11,7 @@ describeWithService('redis', 'the stream out of a Redis', () => {
   });
   afterAll(() => redis?.dispose());
 
-  const means = { stalls: true, loses: false };
+  const means = { stalls: true, loses: false, keepsBeginnings: false };
   streamSuite('Redis over TCP', () => startRedisHarness(redis, overTcp), { ...means, tellsCuts: true });
   streamSuite('Redis over REST', () => startRedisHarness(redis, overRest), { ...means, tellsCuts: false });
 });

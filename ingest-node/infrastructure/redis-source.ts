@@ -1,5 +1,5 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
-import { normalise, relate } from '../../shared/stream/lineage.ts';
+import { epochAfter, normalise, relate } from '../../shared/stream/lineage.ts';
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../shared/stream/source.ts';
 import { type Batch, type Cut, isInCut, type ServerMessage, type SnapshotReason } from '../../shared/wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
@@ -31,8 +31,8 @@ const PAGE_ENTRIES = 50;
 /** A subscription that is not confirmed within this time is not waited for. */
 const SUBSCRIBE_WITHIN_MS = 1_500;
 
-/** Live messages that may wait while history is read; whoever needs longer begins again. */
-const MAX_WAITING = 20_000;
+/** Characters of live messages that may wait while history is read; whoever needs longer begins again. */
+const MAX_WAITING = 32 * 1024 * 1024;
 
 /**
  * The stream out of a Redis: subscribes first, then reads the history after the reader's position, then passes on what
@@ -65,6 +65,7 @@ class Reading {
   #subscription: RedisSubscription | null = null;
   /** Live messages that came before history was read; `null` from then on. */
   #waiting: string[] | null = [];
+  #waitingLength = 0;
   #isOpen = true;
   #cancelDeadline: CancelTimer = () => {};
 
@@ -157,11 +158,14 @@ class Reading {
     if (this.#isOpen) await this.#follow(await this.#readAfter(position));
   }
 
-  async #snapshot(reason: SnapshotReason): Promise<Position> {
+  async #snapshot(wanted: SnapshotReason): Promise<Position> {
     const head = await this.#readHead();
     if (head === null) throw new Error('Redis holds no snapshot yet');
-    const { position, parts } = head;
+    const { position, parts, lineage } = head;
     const ours = this.#request.position;
+    // Only from the beginning of the next epoch on nothing of it is left out.
+    const isWhole = position.offset === 0 && epochAfter(ours?.epoch ?? 0, position.epoch, lineage) === position.epoch;
+    const reason = wanted === 'diverged' && !isWhole ? 'lost' : wanted;
     if (ours !== null && comparePositions(position, ours) < 0) throw new Error('the snapshot is behind its reader');
     const numbers = Array.from({ length: parts }, (_, index) => index + 1);
     const replies = await this.#command('HMGET', SNAPSHOT_KEY, ...numbers);
@@ -188,8 +192,9 @@ class Reading {
   #live(text: string): void {
     if (!this.#isOpen) return;
     if (this.#waiting !== null) {
-      if (this.#waiting.length < MAX_WAITING) this.#waiting.push(text);
-      else this.end('reading history took too long');
+      this.#waiting.push(text);
+      this.#waitingLength += text.length;
+      if (this.#waitingLength > MAX_WAITING) this.end('reading history took too long');
       return;
     }
     const batch = readBatch(text);

@@ -60,7 +60,6 @@ describe('[EPO1] catching up on a path', () => {
   test.each([
     ['nothing is there yet', null, 'initial'],
     ['history does not reach back', at(3, 3), 'lost'],
-    ['it has diverged', at(5, 99), 'diverged'],
   ])('%s: the snapshot stands in, and says why', async (_, from, reason) => {
     const { publisher, read } = world();
     publisher.beginEpoch(6);
@@ -70,6 +69,15 @@ describe('[EPO1] catching up on a path', () => {
     const log = new StreamLog();
     applySnapshot(log, caught.snapshot!);
     expect([log.position, log.lineage]).toEqual([at(6, 1), [{ epoch: 5, end: 10 }]]);
+  });
+
+  test('it has diverged: the state at the beginning of the next epoch stands in, and all that followed', async () => {
+    const { publisher, read } = world();
+    publisher.beginEpoch(6);
+    publisher.seal(ticker());
+    const caught = await read(at(5, 99), at(6, 1));
+    expect(caught).toMatchObject({ outcome: 'reached', snapshot: { reason: 'diverged', position: at(6, 0) } });
+    expect(ranges(caught)).toEqual(['6:1–1']);
   });
 
   test('a snapshot below the goal is followed by what leads there', async () => {

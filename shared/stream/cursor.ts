@@ -137,10 +137,7 @@ export class StreamCursor {
     if (this.#owed !== null) {
       // A log that knows nothing yet has no state to show; its first position is where the reader begins.
       if (log.position.epoch === 0) return null;
-      const snapshot = this.#owed;
-      this.#owed = null;
-      this.#next = log.ring.end;
-      return { messages: log.snapshotMessages(this.#cut, snapshot), taken: 0, position: log.position, snapshot };
+      return this.#snapshotUnit(this.#owed);
     }
     const first = log.ring.at(this.#next);
     if (first === undefined) return null;
@@ -154,6 +151,20 @@ export class StreamCursor {
         ? [log.encodedBatch(first.batch, this.#cut)]
         : mergeOf(log, from, to, this.#cut);
     return { messages, taken: 0, position, snapshot: null };
+  }
+
+  #snapshotUnit(owed: SnapshotReason): Unit {
+    const log = this.#log;
+    const beginning = owed === 'diverged' ? log.beginningAfter(this.#position.epoch, this.#cut) : null;
+    this.#owed = null;
+    if (beginning !== null) {
+      this.#next = log.ring.firstAfter(beginning.position);
+      return { ...beginning, taken: 0, snapshot: owed };
+    }
+    // What lay between has been forgotten since it was owed.
+    const snapshot = owed === 'diverged' ? 'lost' : owed;
+    this.#next = log.ring.end;
+    return { messages: log.snapshotMessages(this.#cut, snapshot), taken: 0, position: log.position, snapshot };
   }
 
   /** Number after the last entry that may travel with the next one as one batch: of one epoch, of one window. */

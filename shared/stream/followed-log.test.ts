@@ -94,7 +94,7 @@ describe('a followed log', () => {
     const followed = follow(log);
     followed.start();
     clock.advance(100);
-    expect(read()).toEqual(['before reset 5:8', 'reset diverged 6:1', 'live']);
+    expect(read()).toEqual(['before reset 5:8', 'reset diverged 6:0', 'live', 'batch 6:1–1, log 6:1']);
     followed.stop();
   });
 

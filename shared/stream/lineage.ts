@@ -33,7 +33,8 @@ export function normalise(position: Position, head: Position, lineage: Lineage):
   return place;
 }
 
-function epochAfter(epoch: number, current: number, lineage: Lineage): number {
+/** The epoch that follows another one. */
+export function epochAfter(epoch: number, current: number, lineage: Lineage): number {
   return lineage.find(entry => entry.epoch > epoch)?.epoch ?? current;
 }
 

@@ -153,3 +153,44 @@ describe('encoding', () => {
     ]);
   });
 });
+
+describe('[EPO1] the beginnings of epochs', () => {
+  const textOf = (log: StreamLog, epoch: number) => {
+    const beginning = log.beginningAfter(epoch, 'full');
+    return beginning === null ? null : [beginning.position, JSON.parse(beginning.messages[0]!).events];
+  };
+
+  test('the state is kept as it was, whatever has happened since', () => {
+    const publisher = new Publisher(new StreamLog());
+    publisher.beginEpoch(5);
+    publisher.seal(ticker('BTC/KRW', { last: '1' }));
+    publisher.beginEpoch(6);
+    publisher.seal(ticker('BTC/KRW', { last: '2' }));
+    expect(textOf(publisher.log, 5)).toMatchObject([{ epoch: 6, offset: 0 }, [{ last: '1' }]]);
+    expect(publisher.log.plan({ epoch: 5, offset: 9 })).toEqual({ kind: 'snapshot', reason: 'diverged' });
+  });
+
+  test('it is forgotten with the history that follows it: then the reader has lost something', () => {
+    let now = 0;
+    const publisher = new Publisher(new StreamLog({ maxAgeMs: 60_000, maxBytes: 1_000_000 }), () => now);
+    publisher.beginEpoch(5);
+    publisher.seal(trade());
+    publisher.beginEpoch(6);
+    publisher.seal(trade());
+    now = 50_000;
+    publisher.seal(trade());
+    expect(textOf(publisher.log, 5)).not.toBeNull();
+    now = 61_000;
+    publisher.seal(trade());
+    expect(textOf(publisher.log, 5)).toBeNull();
+    expect(publisher.log.plan({ epoch: 5, offset: 9 })).toEqual({ kind: 'snapshot', reason: 'lost' });
+  });
+
+  test('whoever is reset to a beginning can pass it on', () => {
+    const log = new StreamLog();
+    log.reset({ epoch: 6, offset: 0 }, 6, [{ epoch: 5, end: 1 }], [ticker()]);
+    expect(textOf(log, 5)).toMatchObject([{ epoch: 6, offset: 0 }, [{ type: 'ticker' }]]);
+    log.reset({ epoch: 6, offset: 3 }, 6, [{ epoch: 5, end: 1 }], [ticker()]);
+    expect(textOf(log, 5)).toBeNull();
+  });
+});

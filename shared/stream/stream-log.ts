@@ -1,15 +1,27 @@
+import type { MarketEvent } from '../model/market-event.ts';
 import { encodeMessage } from '../wire/json-codec.ts';
 import { type Batch, type Cut, isInCut, type SnapshotReason } from '../wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../wire/position.ts';
 import { DEFAULT_RING_BOUNDS, HistoryRing, type RingBounds } from './history-ring.ts';
 import { LatestState } from './latest-state.ts';
-import { normalise, relate } from './lineage.ts';
+import { epochAfter, normalise, relate } from './lineage.ts';
 import { encodeParts, withEvents } from './parts.ts';
 
 /** What somebody who brings a position is to be sent first. */
 export type ResumePlan =
   | { readonly kind: 'resume'; readonly from: number }
   | { readonly kind: 'snapshot'; readonly reason: SnapshotReason };
+
+/** A snapshot in encoded messages, and the position that it stands at. */
+export type EncodedState = { readonly position: Position; readonly messages: readonly string[] };
+
+/** What was known when an epoch began: who took a wrong turn in the one before begins again from there (rule EPO1). */
+type Beginning = {
+  readonly epoch: number;
+  readonly lineage: Lineage;
+  readonly events: readonly MarketEvent[];
+  readonly encoded: Map<Cut, readonly string[]>;
+};
 
 type EncodedSnapshot = {
   readonly position: Position;
@@ -31,6 +43,8 @@ export class StreamLog {
   #position: Position = { epoch: 0, offset: 0 };
   #lineage: Lineage = [];
   #snapshots = new Map<Cut, EncodedSnapshot>();
+  /** Of the epochs whose beginning the ring reaches back to, oldest first. */
+  #beginnings: Beginning[] = [];
   #encoded = new WeakMap<Batch, Map<Cut, string>>();
 
   constructor(bounds: RingBounds = DEFAULT_RING_BOUNDS) {
@@ -77,9 +91,12 @@ export class StreamLog {
     this.#writer = epoch;
     this.#position = head;
     this.#lineage = lineage;
-    if (continues) return;
-    this.ring.clear();
-    this.#generation++;
+    if (!continues) {
+      this.ring.clear();
+      this.#beginnings = [];
+      this.#generation++;
+    }
+    this.#rememberBeginning();
   }
 
   /**
@@ -100,6 +117,7 @@ export class StreamLog {
     for (const event of batch.events) this.#latest.apply(event);
     this.#position = { epoch: batch.epoch, offset: batch.next - 1 };
     this.ring.push({ batch, bytes: this.encodedBatch(batch, 'full').length, at });
+    this.#forgetBeginnings();
     this.#notify();
   }
 
@@ -112,6 +130,8 @@ export class StreamLog {
     this.ring.clear();
     this.#generation++;
     this.#snapshots.clear();
+    this.#beginnings = [];
+    if (position.offset === 0) this.#rememberBeginning();
     this.#notify();
   }
 
@@ -124,7 +144,7 @@ export class StreamLog {
         // We are behind this consumer. It trims what it has; what it lacks will come this way.
         return { kind: 'resume', from: this.ring.end };
       case 'diverged':
-        return { kind: 'snapshot', reason: 'diverged' };
+        return { kind: 'snapshot', reason: this.#beginningAfter(position.epoch) === null ? 'lost' : 'diverged' };
       case 'unknown':
         return { kind: 'snapshot', reason: 'lost' };
       case 'known': {
@@ -137,9 +157,25 @@ export class StreamLog {
     }
   }
 
+  /**
+   * Where somebody who diverged in `epoch` begins again: at the beginning of the next one, with the state of that moment;
+   * `null` when history does not reach back there.
+   */
+  beginningAfter(epoch: number, cut: Cut): EncodedState | null {
+    const beginning = this.#beginningAfter(epoch);
+    if (beginning === null) return null;
+    const position = { epoch: beginning.epoch, offset: 0 };
+    let messages = beginning.encoded.get(cut);
+    if (messages === undefined) {
+      const parts = encodeParts(beginning.events.filter(event => isInCut(event, cut)));
+      messages = snapshotOf(position, 'diverged', beginning.lineage, parts);
+      beginning.encoded.set(cut, messages);
+    }
+    return { position, messages };
+  }
+
   /** The snapshot at the present position, in encoded messages; encoded once however many ask for it. */
   snapshotMessages(cut: Cut, reason: SnapshotReason): readonly string[] {
-    const { epoch, offset } = this.#position;
     let cached = this.#snapshots.get(cut);
     if (cached === undefined || comparePositions(cached.position, this.#position) !== 0) {
       cached = { position: this.#position, parts: encodeParts(this.#latest.events(cut)), messages: new Map() };
@@ -147,22 +183,7 @@ export class StreamLog {
     }
     const known = cached.messages.get(reason);
     if (known !== undefined) return known;
-    const parts = cached.parts.length;
-    const messages = cached.parts.map((events, index) =>
-      withEvents(
-        {
-          type: 'snapshot',
-          epoch,
-          offset,
-          part: index + 1,
-          parts,
-          reason,
-          recovered: reason !== 'lost',
-          lineage: this.#lineage,
-        },
-        events,
-      ),
-    );
+    const messages = snapshotOf(this.#position, reason, this.#lineage, cached.parts);
     cached.messages.set(reason, messages);
     return messages;
   }
@@ -185,7 +206,38 @@ export class StreamLog {
     return text;
   }
 
+  #rememberBeginning(): void {
+    const { epoch } = this.#position;
+    const events = this.#latest.events();
+    this.#beginnings.push({ epoch, lineage: this.#lineage, events, encoded: new Map() });
+  }
+
+  #forgetBeginnings(): void {
+    const { floor } = this.ring;
+    if (floor === null) return;
+    const isReached = ({ epoch }: Beginning) => comparePositions({ epoch, offset: 0 }, floor) >= 0;
+    if (!this.#beginnings.every(isReached)) this.#beginnings = this.#beginnings.filter(isReached);
+  }
+
+  #beginningAfter(epoch: number): Beginning | null {
+    const next = epochAfter(epoch, this.#position.epoch, this.#lineage);
+    return this.#beginnings.find(beginning => beginning.epoch === next) ?? null;
+  }
+
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+function snapshotOf(
+  { epoch, offset }: Position,
+  reason: SnapshotReason,
+  lineage: Lineage,
+  encoded: readonly string[],
+): string[] {
+  const parts = encoded.length;
+  const recovered = reason !== 'lost';
+  return encoded.map((events, index) =>
+    withEvents({ type: 'snapshot', epoch, offset, part: index + 1, parts, reason, recovered, lineage }, events),
+  );
 }

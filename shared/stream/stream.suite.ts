@@ -56,12 +56,14 @@ export type HarnessMeans = {
   readonly loses: boolean;
   /** Whether a cut is told. Some clients say nothing: then only the silence does (rule HB1), to whoever minds it. */
   readonly tellsCuts: boolean;
+  /** Whether the state at the beginning of every epoch in history is kept; else it is kept for a while, or not. */
+  readonly keepsBeginnings: boolean;
 };
 
 export function streamSuite(
   name: string,
   startHarness: () => Promise<StreamHarness>,
-  means: HarnessMeans = { stalls: true, loses: true, tellsCuts: true },
+  means: HarnessMeans = { stalls: true, loses: true, tellsCuts: true, keepsBeginnings: true },
 ): void {
   describe(`a stream source: ${name}`, () => {
     let harness: StreamHarness;
@@ -254,14 +256,29 @@ export function streamSuite(
       });
 
       test.each([
-        ['past the end of an epoch: diverged', EPOCH, 7, 'diverged'],
-        ['past the end of an empty epoch: diverged', EPOCH + 10, 1, 'diverged'],
-        ['in an epoch that nobody knows: lost', EPOCH + 5, 1, 'lost'],
-      ])('[EPO1] %s', async (_, epoch, offset, reason) => {
+        ['past the end of an epoch', EPOCH, 7, EPOCH + 10],
+        ['past the end of an empty epoch', EPOCH + 10, 1, EPOCH + 20],
+      ])('[EPO1] %s: diverged, and all of the next epoch follows', async (_, epoch, offset, next) => {
         threeTerms();
         const reader = open({ epoch, offset });
         await harness.until(() => isAtHead(reader.position));
-        expect(reader.snapshots).toMatchObject([{ reason, recovered: reason !== 'lost' }]);
+        const [snapshot, ...more] = reader.snapshots;
+        expect(more).toEqual([]);
+        if (snapshot?.reason === 'lost' && !means.keepsBeginnings) {
+          expect(snapshot.recovered).toBe(false);
+        } else {
+          const beginning = { epoch: next, offset: 0 };
+          expect(snapshot).toMatchObject({ reason: 'diverged', recovered: true, position: beginning });
+          expect(reader.events).toEqual(eventsAfter(beginning));
+        }
+        reader.close();
+      });
+
+      test('[EPO1] in an epoch that nobody knows: lost', async () => {
+        threeTerms();
+        const reader = open({ epoch: EPOCH + 5, offset: 1 });
+        await harness.until(() => isAtHead(reader.position));
+        expect(reader.snapshots).toMatchObject([{ reason: 'lost', recovered: false }]);
         reader.close();
       });
 
