@@ -1,11 +1,13 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import type { InfrastructureName, InfrastructureService } from './infrastructure-service.ts';
+import type { KafkaAccess } from './kafka-access.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { RedisService } from './redis-service.ts';
 
 /** How the infrastructures that the environment names are reached. */
 export type InfrastructureAccess = {
   readonly redis: RedisConnection | null;
+  readonly kafka?: KafkaAccess | null;
 };
 
 type Factory = (access: InfrastructureAccess, clock: Clock) => InfrastructureService | null;
