@@ -43,7 +43,10 @@ export const AREAS: readonly Area[] = [
   { path: 'ingest-node', mayImport: ['ingest-node', ...SERVER_SHARED], builtins: NODE },
   { path: 'ingest-node/errors.ts', mayImport: SERVER_SHARED },
   { path: 'ingest-node/config', mayImport: INGEST_COMMON, builtins: NODE },
-  { path: 'ingest-node/exchanges', mayImport: [...INGEST_COMMON, 'ingest-node/conversion/lossless-json.ts'] },
+  {
+    path: 'ingest-node/exchanges',
+    mayImport: [...INGEST_COMMON, 'ingest-node/conversion/frame-reader.ts', 'ingest-node/conversion/lossless-json.ts'],
+  },
   { path: 'ingest-node/feeds', mayImport: [...INGEST_COMMON, EXCHANGE_CONTRACT], builtins: NODE },
   { path: 'ingest-node/conversion', mayImport: [...INGEST_COMMON, EXCHANGE_CONTRACT], builtins: NODE },
   { path: 'ingest-node/distribution', mayImport: INGEST_COMMON, builtins: NODE },

@@ -10,11 +10,11 @@
  * Measured against `JSON.parse(frame.toString())` on captured frames (`lossless-json.bench.ts`, Node 24): this reader
  * took 1.0 to 1.2 times as long on socket frames and 1.3 to 1.6 on REST bodies; quoting the numbers and then
  * `JSON.parse` took 1.3 to 1.9 on bytes and 1.4 to 2.3 on strings, a replacing regular expression 2.9 to 3.8, a reviver
- * with `context.source` 5.3 to 7.6. With a {@link FrameReading} it took 0.7 to 1.1 times as long on socket frames: most of
- * the time goes into making strings, so what nobody looks at is not made.
+ * with `context.source` 5.3 to 7.6. Most of the time goes into making strings, so frames of sockets, of which there are
+ * thousands a second, are read by `frame-reader.ts`, which makes only those that are asked for; this reader is its measure.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
-import { KEY_SLOTS, type KnownKey, RecentKeys } from './recent-keys.ts';
+import { KEY_SLOTS, type RecentKey, RecentKeys } from './recent-keys.ts';
 
 /** What a document holds. Numbers are strings; see above. */
 export type LosslessValue = string | boolean | null | LosslessValue[] | LosslessObject;
@@ -28,28 +28,6 @@ export type LosslessLimits = {
   /** How many arrays and objects may stand inside one another: `[[1]]` is 2 deep. Default 64. */
   readonly maxDepth?: number;
 };
-
-/**
- * How frames of one kind are read when there are many of them. The same documents are accepted; what nobody looks at is
- * not made. Made once per kind: it learns the keys of its frames.
- */
-export class FrameReading {
-  /**
-   * Zeros that end the fraction of a number, quoted or not, are left out with their point: `0.4200` reads as `0.42`,
-   * `"7.0"` as `7`. Only numbers that are written without an exponent, and not longer than 64 characters.
-   */
-  readonly shortensFractions: boolean;
-  /** For the reader itself. */
-  readonly keys: RecentKeys;
-
-  constructor({
-    ignoredKeys = [],
-    shortensFractions = false,
-  }: { ignoredKeys?: readonly string[]; shortensFractions?: boolean } = {}) {
-    this.keys = new RecentKeys(ignoredKeys);
-    this.shortensFractions = shortensFractions;
-  }
-}
 
 /**
  * - `tooLarge`, `tooDeep`: beyond the limits. Size is checked before anything else, depth where it is reached.
@@ -66,18 +44,14 @@ const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 const DEFAULT_MAX_DEPTH = 64;
 
 /** Never throws, whatever the input; takes time and memory in proportion to its size. */
-export function parseLosslessJson(
-  document: Uint8Array | string,
-  limits: LosslessLimits = {},
-  reading: FrameReading = EVERYTHING,
-): LosslessResult {
+export function parseLosslessJson(document: Uint8Array | string, limits: LosslessLimits = {}): LosslessResult {
   try {
     const size = typeof document === 'string' ? Buffer.byteLength(document) : document.byteLength;
     if (size > (limits.maxBytes ?? DEFAULT_MAX_BYTES)) return { ok: false, reason: 'tooLarge' };
     if (typeof document === 'string' && !document.isWellFormed()) return { ok: false, reason: 'invalidUtf8' };
     const bytes = toBuffer(document);
     if (!isUtf8(bytes)) return { ok: false, reason: 'invalidUtf8' };
-    return { ok: true, value: new Reader(bytes, limits.maxDepth ?? DEFAULT_MAX_DEPTH, reading).document() };
+    return { ok: true, value: new Reader(bytes, limits.maxDepth ?? DEFAULT_MAX_DEPTH).document() };
   } catch (error) {
     return { ok: false, reason: error instanceof RangeError ? 'tooDeep' : 'invalidJson' };
   }
@@ -103,8 +77,7 @@ const CLOSE_BRACE = 0x7d;
 /** V8 copies shorter pieces of a string; longer ones refer to the whole, so one kept id would keep its frame. */
 const SLICE_REFERS_FROM_LENGTH = 13;
 
-const LONGEST_SHORTENED = 64;
-const EVERYTHING = new FrameReading();
+const KEYS = new RecentKeys();
 
 /**
  * One walk over one document. `#at` is the next byte. Reading past the end gives `undefined`, for which every
@@ -115,17 +88,11 @@ class Reader {
   readonly #bytes: Buffer;
   readonly #text: string;
   readonly #maxDepth: number;
-  readonly #keys: RecentKeys;
-  readonly #shortens: boolean;
   #at = 0;
-  /** Whether what is read now is to be made, or only checked. */
-  #isWanted = true;
   /** The key before; none at first. */
-  #lastKey: KnownKey | null = null;
+  #lastKey: RecentKey | null = null;
 
-  constructor(bytes: Buffer, maxDepth: number, reading: FrameReading) {
-    this.#keys = reading.keys;
-    this.#shortens = reading.shortensFractions;
+  constructor(bytes: Buffer, maxDepth: number) {
     this.#bytes = bytes;
     this.#text = bytes.toString('latin1');
     this.#maxDepth = maxDepth;
@@ -165,20 +132,12 @@ class Reader {
         this.#take(QUOTE);
         const key = this.#key();
         this.#take(COLON);
-        if (key.isIgnored) this.#skipValue(depth);
-        else if (key.text === '__proto__') defineOwn(object, key.text, this.#value(depth));
+        if (key.text === '__proto__') defineOwn(object, key.text, this.#value(depth));
         else object[key.text] = this.#value(depth);
       } while (this.#takeComma());
     }
     this.#take(CLOSE_BRACE);
     return object;
-  }
-
-  #skipValue(depth: number): void {
-    const wasWanted = this.#isWanted;
-    this.#isWanted = false;
-    this.#value(depth);
-    this.#isWanted = wasWanted;
   }
 
   #array(depth: number): LosslessValue[] {
@@ -209,18 +168,13 @@ class Reader {
     let at = start;
     if (bytes[at] === MINUS) at += 1;
     at = bytes[at] === ZERO ? at + 1 : endOfDigits(bytes, at);
-    let end = at;
-    if (bytes[at] === POINT) {
-      at = endOfDigits(bytes, at + 1);
-      end = this.#endWithoutZeros(start, at);
-    }
+    if (bytes[at] === POINT) at = endOfDigits(bytes, at + 1);
     if (bytes[at] === 0x65 || bytes[at] === 0x45) {
       const isSigned = bytes[at + 1] === MINUS || bytes[at + 1] === 0x2b;
       at = endOfDigits(bytes, at + (isSigned ? 2 : 1));
-      end = at;
     }
     this.#at = at;
-    return this.#isWanted ? this.#cut(start, end) : '';
+    return this.#cut(start, at);
   }
 
   /** The rest of a string whose quote is taken. */
@@ -228,33 +182,10 @@ class Reader {
     const bytes = this.#bytes;
     const start = this.#at;
     let at = start;
-    if (this.#shortens) {
-      // Most strings are quoted numbers where this is asked for.
-      if (bytes[at] === MINUS) at += 1;
-      const integerStart = at;
-      while (isDigit(bytes[at]!)) at += 1;
-      if (bytes[at] === POINT && at > integerStart) {
-        at += 1;
-        while (isDigit(bytes[at]!)) at += 1;
-        if (bytes[at] === QUOTE && bytes[at - 1] !== POINT) {
-          this.#at = at + 1;
-          return this.#isWanted ? this.#cut(start, this.#endWithoutZeros(start, at)) : '';
-        }
-      }
-    }
     while (isPlain(bytes[at]!)) at += 1;
     if (bytes[at] !== QUOTE) return this.#richString(start, at);
     this.#at = at + 1;
-    return this.#isWanted ? this.#cut(start, at) : '';
-  }
-
-  /** Where a number with a fraction, which stands from `start` to `end`, ends without what its fraction can do without. */
-  #endWithoutZeros(start: number, end: number): number {
-    if (!this.#shortens || end - start > LONGEST_SHORTENED) return end;
-    const bytes = this.#bytes;
-    let at = end;
-    while (bytes[at - 1] === ZERO) at -= 1;
-    return bytes[at - 1] === POINT ? at - 1 : at;
+    return this.#cut(start, at);
   }
 
   /** A string in which escapes or bytes beyond ASCII begin at `at`. Escapes are left to JSON.parse. */
@@ -273,7 +204,7 @@ class Reader {
   }
 
   /** As {@link #string}, but a key seen lately is found instead of made, first of all the one that is expected here. */
-  #key(): KnownKey {
+  #key(): RecentKey {
     const bytes = this.#bytes;
     const start = this.#at;
     const last = this.#lastKey;
@@ -289,7 +220,7 @@ class Reader {
     return key;
   }
 
-  #unexpectedKey(start: number): KnownKey {
+  #unexpectedKey(start: number): RecentKey {
     const bytes = this.#bytes;
     let at = start;
     let slot = 0;
@@ -297,11 +228,11 @@ class Reader {
       slot = (slot * 31 + bytes[at]!) % KEY_SLOTS;
       at += 1;
     }
-    if (bytes[at] !== QUOTE) return this.#keys.rare(this.#richString(start, at));
+    if (bytes[at] !== QUOTE) return KEYS.rare(this.#richString(start, at));
     this.#at = at + 1;
-    const recent = this.#keys.at(slot);
+    const recent = KEYS.at(slot);
     if (recent !== null && standsAt(bytes, start, recent.bytes)) return recent;
-    return this.#keys.add(this.#cut(start, at), slot);
+    return KEYS.add(this.#cut(start, at), slot);
   }
 
   /** ASCII text of the frame, as a string that does not refer to the frame. */

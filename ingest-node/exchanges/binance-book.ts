@@ -14,13 +14,16 @@
  * whoever builds the book.
  */
 
-import { isPositive, isZero } from '../../shared/model/decimal.ts';
+import { type Decimal, isNegative, isPositive, isZero } from '../../shared/model/decimal.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Level } from '../../shared/model/market-event.ts';
-import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
+import type { FrameNode } from '../conversion/frame-reader.ts';
+import { type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
+import { frame, KEYS } from './binance-frame.ts';
 import { rejection } from './conversion-builder.ts';
 import type { BookDelta, BookSnapshotResult, DeltaBookRules, DeltaVerdict, Rejection } from './exchange-adapter.ts';
 import { decimalOf, describe, FieldReader, isRecord } from './field-reader.ts';
+import { describeNode, FrameFields } from './frame-fields.ts';
 
 /** The stream that replaces `depth20` for books built from changes. */
 export const DELTA_STREAM = 'depth@100ms';
@@ -51,21 +54,32 @@ function judge({ first, last }: Pick<BookDelta, 'first' | 'last'>, sequence: num
 }
 
 /** A `depthUpdate` record. Zero sizes stay: they say that a level is gone. */
-export function toBookDelta(data: LosslessObject, { symbol, nativeCode }: Instrument): BookDelta | Rejection {
-  const fields = new FieldReader(data);
-  const exchangeTime = fields.optionalTime('E', 'ms');
-  const [first, last] = [sequenceOf(fields.id('U')), sequenceOf(fields.id('u'))];
-  const [bids, asks] = [readLevels(data['b']), readLevels(data['a'])];
-  const fault =
-    fields.fault ??
-    (first === null || last === null || last < first ? `U: ${describe(data['U'])}, u: ${describe(data['u'])}` : null);
-  if (fault !== null || first === null || last === null) {
-    return rejection('depthUpdate', 'invalidField', fault ?? 'U, u');
+export function toBookDelta(data: FrameNode, { symbol, nativeCode }: Instrument): BookDelta | Rejection {
+  const fields = new FrameFields(frame, data);
+  const exchangeTime = fields.optionalTime(KEYS.E, 'ms');
+  const [first, last] = [sequenceOf(fields.id(KEYS.U)), sequenceOf(fields.id(KEYS.u))];
+  const [bids, asks] = [changesIn(frame.member(data, KEYS.b)), changesIn(frame.member(data, KEYS.a))];
+  if (fields.fault !== null) return rejection('depthUpdate', 'invalidField', fields.fault);
+  if (first === null || last === null || last < first) {
+    const [from, to] = [KEYS.U, KEYS.u].map(key => describeNode(frame, frame.member(data, key)));
+    return rejection('depthUpdate', 'invalidField', `U: ${from}, u: ${to}`);
   }
   if (bids === null || asks === null) {
     return rejection('depthUpdate', 'invalidField', `levels of ${bids === null ? 'b' : 'a'}`);
   }
   return { symbol, nativeCode, exchangeTime, first, last, bids, asks };
+}
+
+/** The levels of one side; `null` when one of them is no level: those around it cannot be trusted either. */
+function changesIn(rows: FrameNode): Level[] | null {
+  if (!frame.isArray(rows)) return null;
+  const levels: Level[] = [];
+  for (let row = frame.first(rows), end = frame.end(rows); row < end; row = frame.next(row)) {
+    const level = levelOf(frame.decimal(frame.item(row, 0)), frame.decimal(frame.item(row, 1)));
+    if (level === null) return null;
+    levels.push(level);
+  }
+  return levels;
 }
 
 function parseSnapshot(body: Uint8Array): BookSnapshotResult {
@@ -89,15 +103,19 @@ function sequenceOf(id: string): number | null {
   return Number.isSafeInteger(sequence) ? sequence : null;
 }
 
-/** `null` when one of them is no level: those around it cannot be trusted either. */
+/** The same out of a REST body. */
 function readLevels(value: LosslessValue | undefined): Level[] | null {
   if (!Array.isArray(value)) return null;
   const levels: Level[] = [];
   for (const row of value) {
-    const price = Array.isArray(row) ? decimalOf(row[0]) : null;
-    const size = Array.isArray(row) ? decimalOf(row[1]) : null;
-    if (price === null || size === null || !isPositive(price) || !(isPositive(size) || isZero(size))) return null;
-    levels.push([price, size]);
+    const level = Array.isArray(row) ? levelOf(decimalOf(row[0]), decimalOf(row[1])) : null;
+    if (level === null) return null;
+    levels.push(level);
   }
   return levels;
+}
+
+function levelOf(price: Decimal | null, size: Decimal | null): Level | null {
+  if (price === null || size === null || !isPositive(price) || isNegative(size)) return null;
+  return [price, size];
 }

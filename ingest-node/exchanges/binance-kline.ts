@@ -8,42 +8,44 @@
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Candle } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import type { LosslessObject } from '../conversion/lossless-json.ts';
+import type { FrameNode } from '../conversion/frame-reader.ts';
+import { frame, KEYS } from './binance-frame.ts';
 import { findCandleFault } from './candle-fault.ts';
 import { type Outcome, rejection } from './conversion-builder.ts';
-import { channelNameOf, describe, FieldReader, isRecord, textOf } from './field-reader.ts';
+import { channelNameOf } from './field-reader.ts';
+import { describeNode, FrameFields } from './frame-fields.ts';
 
 /** Base volume is `v`, quote volume `q`; `V` and `Q` are the takers' share of them. */
-export function toCandle(
-  data: LosslessObject,
-  instrumentOf: (code: string) => Instrument | undefined,
-  receivedTime: EpochMillis,
-): Outcome {
-  const kline = data['k'];
-  if (!isRecord(kline)) return rejection('kline', 'invalidField', `k: ${describe(kline)}`);
-  const interval = textOf(kline['i']);
+export function toCandle(data: FrameNode, instrument: Instrument | undefined, receivedTime: EpochMillis): Outcome {
+  const kline = frame.member(data, KEYS.k);
+  if (!frame.isObject(kline)) return rejection('kline', 'invalidField', `k: ${describeNode(frame, kline)}`);
+  const intervalNode = frame.member(kline, KEYS.i);
+  const interval = frame.text(intervalNode) || null;
   const channel = interval === null ? 'kline' : channelNameOf(`kline_${interval}`);
-  if (interval !== '1m') return rejection(channel, 'unsupportedChannel', `i: ${describe(kline['i'])}`);
-  const instrument = instrumentOf(textOf(data['s']) ?? '');
-  if (instrument === undefined) return rejection(channel, 'unknownInstrument', describe(data['s']));
-  const isClosed = kline['x'];
-  if (typeof isClosed !== 'boolean') return rejection(channel, 'invalidField', `x: ${describe(isClosed)}`);
-  const [outer, fields] = [new FieldReader(data), new FieldReader(kline)];
+  if (interval !== '1m') return rejection(channel, 'unsupportedChannel', `i: ${describeNode(frame, intervalNode)}`);
+  if (instrument === undefined) {
+    return rejection(channel, 'unknownInstrument', describeNode(frame, frame.member(data, KEYS.s)));
+  }
+  const isClosed = frame.flag(frame.member(kline, KEYS.x));
+  if (isClosed === null) {
+    return rejection(channel, 'invalidField', `x: ${describeNode(frame, frame.member(kline, KEYS.x))}`);
+  }
+  const [outer, fields] = [new FrameFields(frame, data), new FrameFields(frame, kline)];
   const candle: Candle = {
     type: 'candle',
     offset: 0,
     exchange: 'binance',
     symbol: instrument.symbol,
-    exchangeTime: outer.optionalTime('E', 'ms'),
+    exchangeTime: outer.optionalTime(KEYS.E, 'ms'),
     receivedTime,
     interval: '1m',
-    openTime: fields.time('t', 'ms'),
-    open: fields.positive('o'),
-    high: fields.positive('h'),
-    low: fields.positive('l'),
-    close: fields.positive('c'),
-    volume: fields.amount('v'),
-    quoteVolume: fields.optionalAmount('q'),
+    openTime: fields.time(KEYS.t, 'ms'),
+    open: fields.positive(KEYS.o),
+    high: fields.positive(KEYS.h),
+    low: fields.positive(KEYS.l),
+    close: fields.positive(KEYS.c),
+    volume: fields.amount(KEYS.v),
+    quoteVolume: fields.optionalAmount(KEYS.q),
     closed: isClosed,
   };
   const fault = outer.fault ?? fields.fault ?? findCandleFault(candle);

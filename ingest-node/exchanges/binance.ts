@@ -15,13 +15,9 @@ import {
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { OrderBook, Quote, Ticker, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import {
-  FrameReading,
-  type LosslessObject,
-  type LosslessValue,
-  parseLosslessJson,
-} from '../conversion/lossless-json.ts';
+import { ABSENT, type FrameNode } from '../conversion/frame-reader.ts';
 import { binanceDeltaBooks, DELTA_STREAM, toBookDelta } from './binance-book.ts';
+import { frame, KEYS } from './binance-frame.ts';
 import { toCandle } from './binance-kline.ts';
 import { listBinanceMarkets } from './binance-markets.ts';
 import { binanceTradeHistory } from './binance-trade-history.ts';
@@ -29,25 +25,20 @@ import { BookSide, isCrossed } from './book-side.ts';
 import {
   ConversionBuilder,
   control,
-  isFlawless,
+  conversionOf,
   type Outcome,
   refused,
   rejection,
   unreadable,
 } from './conversion-builder.ts';
 import type { Conversion, ExchangeAdapter, InstrumentIndex } from './exchange-adapter.ts';
-import { channelNameOf, describe, FieldReader, isRecord, textOf } from './field-reader.ts';
+import { channelNameOf, describe } from './field-reader.ts';
+import { describeNode, FrameFields } from './frame-fields.ts';
 
 const CHANNELS = ['trade', 'ticker', 'depth20', 'bookTicker', 'kline_1m'] as const;
 /** A connection carries at most 1024 streams; 200 instruments on 5 channels leave headroom. */
 const INSTRUMENTS_PER_FEED = 200;
 const STREAMS_PER_MESSAGE = 200;
-
-/** Whose values no event needs, in any stream of ours: `Q` is the last size of a ticker and the takers' share of a candle. */
-const READING = new FrameReading({
-  ignoredKeys: ['w', 'Q', 'V', 'O', 'C', 'F', 'L', 'n', 'M'],
-  shortensFractions: true,
-});
 
 export const binance: ExchangeAdapter = {
   exchange: 'binance',
@@ -94,56 +85,55 @@ function subscribeMessages(
   return messages;
 }
 
-function convert(frame: Uint8Array, receivedTime: EpochMillis, instruments: InstrumentIndex): Conversion {
-  const conversion = convertAs(READING, frame, receivedTime, instruments);
-  // A rejection quotes the frame, so then it is read as it was written.
-  return isFlawless(conversion) ? conversion : convertAs(undefined, frame, receivedTime, instruments);
-}
-
-function convertAs(
-  reading: FrameReading | undefined,
-  frame: Uint8Array,
-  receivedTime: EpochMillis,
-  instruments: InstrumentIndex,
-): Conversion {
-  const parsed = parseLosslessJson(frame, {}, reading);
-  if (!parsed.ok) return unreadable(frame, parsed.reason);
-  const outer = parsed.value;
-  const isCombined = isRecord(outer) && typeof outer['stream'] === 'string' && outer['data'] !== undefined;
-  const stream = isCombined ? textOf(outer['stream']) : null;
-  const data = isCombined ? outer['data'] : outer;
-  if (isRecord(data)) {
-    const message = controlMessage(data);
-    if (message !== null) return message;
-  }
-  const context = { stream, receivedTime, instruments };
+function convert(bytes: Uint8Array, receivedTime: EpochMillis, instruments: InstrumentIndex): Conversion {
+  const refusal = frame.read(bytes);
+  if (refusal !== null) return unreadable(bytes, refusal);
+  const stream = frame.member(frame.root, KEYS.stream);
+  const wrapped = frame.member(frame.root, KEYS.data);
+  const isCombined = frame.isText(stream) && frame.isThere(wrapped);
+  const data = isCombined ? wrapped : frame.root;
+  const message = controlMessage(data);
+  if (message !== null) return message;
+  const context = { stream: isCombined ? stream : ABSENT, receivedTime, instruments };
+  if (!frame.isArray(data)) return conversionOf(convertRecord(data, context));
   const out = new ConversionBuilder();
-  if (!Array.isArray(data)) out.add(convertRecord(data, context));
-  else if (data.length === 0) out.add(rejection('unknown', 'unrecognised', 'an empty array'));
-  else for (const record of data) out.add(convertRecord(record, context));
+  const first = frame.first(data);
+  const end = frame.end(data);
+  if (first === end) out.add(rejection('unknown', 'unrecognised', 'an empty array'));
+  for (let record = first; record < end; record = frame.next(record)) out.add(convertRecord(record, context));
   return out.conclude();
 }
 
 /** Frames that carry no market data; `null` for all others. Errors come bare in the documents, wrapped on the wire. */
-function controlMessage(data: LosslessObject): Conversion | null {
-  if (data['e'] === 'serverShutdown') return control({ name: 'shutdown' });
-  const error = isRecord(data['error']) ? data['error'] : data;
-  if (error['msg'] !== undefined) return refused(error['code'], error['msg']);
-  if (data['result'] === undefined || data['id'] === undefined) return null;
-  return control({ name: 'acknowledged', detail: `request ${describe(data['id'])}: ${describe(data['result'])}` });
+function controlMessage(data: FrameNode): Conversion | null {
+  if (frame.text(frame.member(data, KEYS.e)) === 'serverShutdown') return control({ name: 'shutdown' });
+  const wrapped = frame.member(data, KEYS.error);
+  const error = frame.isObject(wrapped) ? wrapped : data;
+  const words = frame.member(error, KEYS.msg);
+  if (frame.isThere(words)) return refused(frame.value(frame.member(error, KEYS.code)), frame.value(words));
+  const result = frame.member(data, KEYS.result);
+  const id = frame.member(data, KEYS.id);
+  if (!frame.isThere(result) || !frame.isThere(id)) return null;
+  const detail = `request ${describeNode(frame, id)}: ${describeNode(frame, result)}`;
+  return control({ name: 'acknowledged', detail });
 }
 
 type Context = {
-  /** Name of the stream around the data, `null` in a raw frame. */
-  readonly stream: string | null;
+  /** Name of the stream around the data, absent in a raw frame. */
+  readonly stream: FrameNode;
   readonly receivedTime: EpochMillis;
   readonly instruments: InstrumentIndex;
 };
 
-function convertRecord(data: LosslessValue | undefined, context: Context): Outcome {
-  if (!isRecord(data)) return rejection('unknown', 'unrecognised', describe(data));
-  const eventName = data['e'];
-  switch (eventName) {
+function convertRecord(data: FrameNode, context: Context): Outcome {
+  if (!frame.isObject(data)) return rejection('unknown', 'unrecognised', describeNode(frame, data));
+  const eventName = frame.member(data, KEYS.e);
+  if (!frame.isThere(eventName)) {
+    if (frame.isThere(frame.member(data, KEYS.lastUpdateId))) return toBook(data, context);
+    const isQuote = frame.isThere(frame.member(data, KEYS.u)) && frame.isThere(frame.member(data, KEYS.s));
+    return isQuote ? toQuote(data, context) : rejection('unknown', 'unrecognised', `keys: ${keysOf(data)}`);
+  }
+  switch (frame.text(eventName)) {
     case 'trade':
       return toTrade(data, context);
     case '24hrTicker':
@@ -151,62 +141,64 @@ function convertRecord(data: LosslessValue | undefined, context: Context): Outco
     case '24hrMiniTicker':
       return toTickerFromMini(data, context);
     case 'kline':
-      return toCandle(data, code => instrumentOf(code, context), context.receivedTime);
+      return toCandle(data, instrumentOf(frame.member(data, KEYS.s), context), context.receivedTime);
     case 'depthUpdate':
       return toDelta(data, context);
-    case undefined:
-      if (data['lastUpdateId'] !== undefined) return toBook(data, context);
-      if (data['u'] !== undefined && data['s'] !== undefined) return toQuote(data, context);
-      return rejection('unknown', 'unrecognised', `keys: ${describe(Object.keys(data).join(' '))}`);
     default: {
-      const channel = channelNameOf(eventName);
+      const channel = channelNameOf(frame.value(eventName));
       const reason = channel === 'unknown' ? 'unrecognised' : 'unsupportedChannel';
-      return rejection(channel, reason, `e: ${describe(eventName)}`);
+      return rejection(channel, reason, `e: ${describeNode(frame, eventName)}`);
     }
   }
 }
 
-function instrumentOf(code: LosslessValue | undefined, context: Context): Instrument | undefined {
-  return typeof code === 'string' ? context.instruments.get(code) : undefined;
+function keysOf(data: FrameNode): string {
+  return describe(Object.keys(frame.value(data) as object).join(' '));
 }
 
-function unknownInstrument(code: LosslessValue | undefined, channel: string): Outcome {
-  return rejection(channel, 'unknownInstrument', describe(code));
+function instrumentOf(code: FrameNode, context: Context): Instrument | undefined {
+  const text = frame.text(code);
+  return text === null ? undefined : context.instruments.get(text);
+}
+
+function unknownInstrument(code: FrameNode, channel: string): Outcome {
+  return rejection(channel, 'unknownInstrument', describeNode(frame, code));
 }
 
 /** `m` says whether the buyer was the maker; then the taker sold. */
-function toTrade(data: LosslessObject, context: Context): Outcome {
-  const instrument = instrumentOf(data['s'], context);
-  if (instrument === undefined) return unknownInstrument(data['s'], 'trade');
-  const fields = new FieldReader(data);
-  const buyerIsMaker = data['m'];
+function toTrade(data: FrameNode, context: Context): Outcome {
+  const code = frame.member(data, KEYS.s);
+  const instrument = instrumentOf(code, context);
+  if (instrument === undefined) return unknownInstrument(code, 'trade');
+  const fields = new FrameFields(frame, data);
+  const buyerIsMaker = frame.flag(frame.member(data, KEYS.m));
   const trade: Trade = {
     type: 'trade',
     offset: 0,
     exchange: 'binance',
     symbol: instrument.symbol,
-    exchangeTime: fields.optionalTime('T', 'ms'),
+    exchangeTime: fields.optionalTime(KEYS.T, 'ms'),
     receivedTime: context.receivedTime,
-    id: fields.id('t'),
-    price: fields.positive('p'),
-    size: fields.positive('q'),
+    id: fields.id(KEYS.t),
+    price: fields.positive(KEYS.p),
+    size: fields.positive(KEYS.q),
     takerSide: buyerIsMaker === true ? 'sell' : buyerIsMaker === false ? 'buy' : 'unknown',
   };
   if (fields.fault !== null) return rejection('trade', 'invalidField', fields.fault);
   return [trade];
 }
 
-function toTicker(data: LosslessObject, context: Context): Outcome {
-  const fields = new FieldReader(data);
-  const percent = fields.optionalSigned('P');
-  return tickerOf(data, 'ticker', fields, fields.optionalSigned('p'), percent && movePointLeft(percent, 2), context);
+function toTicker(data: FrameNode, context: Context): Outcome {
+  const fields = new FrameFields(frame, data);
+  const percent = fields.optionalSigned(KEYS.P);
+  return tickerOf(data, 'ticker', fields, fields.optionalSigned(KEYS.p), percent && movePointLeft(percent, 2), context);
 }
 
 /** Names no change, but both prices it lies between; the rate is ours, to eight digits. */
-function toTickerFromMini(data: LosslessObject, context: Context): Outcome {
-  const fields = new FieldReader(data);
-  const open = fields.optionalPrice('o');
-  const change = open && toDecimal(subtractDecimals(fields.positive('c'), open));
+function toTickerFromMini(data: FrameNode, context: Context): Outcome {
+  const fields = new FrameFields(frame, data);
+  const open = fields.optionalPrice(KEYS.o);
+  const change = open && toDecimal(subtractDecimals(fields.positive(KEYS.c), open));
   const rate = open && change && divideDecimals(change, open, 8);
   const changeRate = rate && toDecimal(rate);
   return tickerOf(data, 'miniTicker', fields, change, changeRate, context);
@@ -214,28 +206,29 @@ function toTickerFromMini(data: LosslessObject, context: Context): Outcome {
 
 /** Open, high, low, volumes and change are all of the rolling 24 hours. */
 function tickerOf(
-  data: LosslessObject,
+  data: FrameNode,
   channel: string,
-  fields: FieldReader,
+  fields: FrameFields,
   change: Decimal | null,
   changeRate: Decimal | null,
   context: Context,
 ): Outcome {
-  const instrument = instrumentOf(data['s'], context);
-  if (instrument === undefined) return unknownInstrument(data['s'], channel);
+  const code = frame.member(data, KEYS.s);
+  const instrument = instrumentOf(code, context);
+  if (instrument === undefined) return unknownInstrument(code, channel);
   const ticker: Ticker = {
     type: 'ticker',
     offset: 0,
     exchange: 'binance',
     symbol: instrument.symbol,
-    exchangeTime: fields.optionalTime('E', 'ms'),
+    exchangeTime: fields.optionalTime(KEYS.E, 'ms'),
     receivedTime: context.receivedTime,
-    last: fields.positive('c'),
-    open: fields.optionalPrice('o'),
-    high: fields.optionalPrice('h'),
-    low: fields.optionalPrice('l'),
-    volume: fields.optionalAmount('v'),
-    quoteVolume: fields.optionalAmount('q'),
+    last: fields.positive(KEYS.c),
+    open: fields.optionalPrice(KEYS.o),
+    high: fields.optionalPrice(KEYS.h),
+    low: fields.optionalPrice(KEYS.l),
+    volume: fields.optionalAmount(KEYS.v),
+    quoteVolume: fields.optionalAmount(KEYS.q),
     change,
     changeRate,
     changeWindow: 'rolling24h',
@@ -245,12 +238,15 @@ function tickerOf(
 }
 
 /** Carries no time. A side without orders has price and size zero. */
-function toQuote(data: LosslessObject, context: Context): Outcome {
-  const instrument = instrumentOf(data['s'], context);
-  if (instrument === undefined) return unknownInstrument(data['s'], 'bookTicker');
-  const fields = new FieldReader(data);
-  const [bid, bidSize] = [fields.optionalPrice('b'), fields.optionalPrice('B')];
-  const [ask, askSize] = [fields.optionalPrice('a'), fields.optionalPrice('A')];
+function toQuote(data: FrameNode, context: Context): Outcome {
+  const code = frame.member(data, KEYS.s);
+  const instrument = instrumentOf(code, context);
+  if (instrument === undefined) return unknownInstrument(code, 'bookTicker');
+  const fields = new FrameFields(frame, data);
+  const bid = fields.optionalPrice(KEYS.b);
+  const bidSize = fields.optionalPrice(KEYS.B);
+  const ask = fields.optionalPrice(KEYS.a);
+  const askSize = fields.optionalPrice(KEYS.A);
   if (fields.fault !== null) return rejection('bookTicker', 'invalidField', fields.fault);
   if (isCrossed(bid, ask)) return rejection('bookTicker', 'crossedBook', `${bid} over ${ask}`);
   const quote: Quote = {
@@ -269,16 +265,17 @@ function toQuote(data: LosslessObject, context: Context): Outcome {
 }
 
 /** The whole top of the book, without symbol and time: `btcusdt@depth20` around it says whose it is. */
-function toBook(data: LosslessObject, context: Context): Outcome {
-  if (context.stream === null) return rejection('depth', 'unknownInstrument', 'a raw partial depth names no symbol');
-  const [streamSymbol, streamChannel] = context.stream.split('@', 2);
+function toBook(data: FrameNode, context: Context): Outcome {
+  const stream = frame.text(context.stream);
+  if (!stream) return rejection('depth', 'unknownInstrument', 'a raw partial depth names no symbol');
+  const [streamSymbol, streamChannel] = stream.split('@', 2);
   const channel = channelNameOf(streamChannel);
-  const code = streamSymbol?.toUpperCase();
-  const instrument = instrumentOf(code, context);
-  if (instrument === undefined) return unknownInstrument(code, channel);
-  const fields = new FieldReader(data);
-  const bids = readSide('bid', data['bids']);
-  const asks = readSide('ask', data['asks']);
+  const code = streamSymbol!.toUpperCase();
+  const instrument = context.instruments.get(code);
+  if (instrument === undefined) return rejection(channel, 'unknownInstrument', describe(code));
+  const fields = new FrameFields(frame, data);
+  const bids = readSide('bid', frame.member(data, KEYS.bids));
+  const asks = readSide('ask', frame.member(data, KEYS.asks));
   const book: OrderBook = {
     type: 'orderBook',
     offset: 0,
@@ -288,24 +285,28 @@ function toBook(data: LosslessObject, context: Context): Outcome {
     receivedTime: context.receivedTime,
     bids: bids.top(),
     asks: asks.top(),
-    sequence: fields.id('lastUpdateId'),
+    sequence: fields.id(KEYS.lastUpdateId),
   };
   const fault = fields.fault ?? bids.fault ?? asks.fault;
   if (fault !== null) return rejection(channel, 'invalidField', fault);
-  const [bid, ask] = [book.bids[0]?.[0] ?? null, book.asks[0]?.[0] ?? null];
+  const bid = book.bids[0]?.[0] ?? null;
+  const ask = book.asks[0]?.[0] ?? null;
   if (isCrossed(bid, ask)) return rejection(channel, 'crossedBook', `${bid} over ${ask}`);
   return [book];
 }
 
 /** What changed in a book that is built from its changes, see `binance-book.ts`. */
-function toDelta(data: LosslessObject, context: Context): Outcome {
-  const instrument = instrumentOf(data['s'], context);
-  return instrument === undefined ? unknownInstrument(data['s'], 'depthUpdate') : toBookDelta(data, instrument);
+function toDelta(data: FrameNode, context: Context): Outcome {
+  const code = frame.member(data, KEYS.s);
+  const instrument = instrumentOf(code, context);
+  return instrument === undefined ? unknownInstrument(code, 'depthUpdate') : toBookDelta(data, instrument);
 }
 
-function readSide(name: 'bid' | 'ask', levels: LosslessValue | undefined): BookSide {
-  const side = new BookSide(name);
-  if (!Array.isArray(levels)) side.fault = `${name}s: ${describe(levels)}`;
-  else for (const level of levels) Array.isArray(level) ? side.add(level[0], level[1]) : side.add(undefined, undefined);
+function readSide(name: 'bid' | 'ask', levels: FrameNode): BookSide {
+  const side = new BookSide(frame, name);
+  if (!frame.isArray(levels)) side.fault = `${name}s: ${describeNode(frame, levels)}`;
+  for (let level = frame.first(levels), end = frame.end(levels); level < end; level = frame.next(level)) {
+    side.add(frame.item(level, 0), frame.item(level, 1));
+  }
   return side;
 }

@@ -4,10 +4,10 @@
  * Levels with price 0 or size 0 are dropped: Upbit pads thin sides with them, and Bithumb rounds dust to size 0 at
  * prices that are alive. A negative or unreadable number condemns the side, since the levels around it cannot be trusted.
  */
-import { compareDecimals, type Decimal, isNegative, isZero } from '../../shared/model/decimal.ts';
+import { compareDecimals, type Decimal } from '../../shared/model/decimal.ts';
 import type { Level, OrderBook, Quote } from '../../shared/model/market-event.ts';
-import type { LosslessValue } from '../conversion/lossless-json.ts';
-import { decimalOf, describe } from './field-reader.ts';
+import { ABSENT, type FrameNode, type FrameReader } from '../conversion/frame-reader.ts';
+import { describeNode } from './frame-fields.ts';
 
 /** Levels per side that an order book event carries. */
 const BOOK_DEPTH = 15;
@@ -15,40 +15,55 @@ const BOOK_DEPTH = 15;
 export class BookSide {
   /** What was wrong with the first bad level; `null` while all is well. */
   fault: string | null = null;
+  readonly #frame: FrameReader;
   readonly #name: 'bid' | 'ask';
   /** What comparing a level with the one behind it gives: bids fall, asks rise. */
   readonly #order: 1 | -1;
   readonly #levels: Level[] = [];
+  /** Price and size of the levels behind the top, which are made only where they turn out to belong into it. */
+  readonly #rest: FrameNode[] = [];
+  #lastPrice: FrameNode = ABSENT;
   #isSorted = true;
 
-  constructor(name: 'bid' | 'ask') {
+  constructor(frame: FrameReader, name: 'bid' | 'ask') {
+    this.#frame = frame;
     this.#name = name;
     this.#order = name === 'bid' ? 1 : -1;
   }
 
-  add(priceValue: LosslessValue | undefined, sizeValue: LosslessValue | undefined): void {
-    const price = decimalOf(priceValue);
-    const size = decimalOf(sizeValue);
-    if (price === null || size === null || isNegative(price) || isNegative(size)) {
-      this.fault ??= `${this.#name} level: ${describe(priceValue)}, ${describe(sizeValue)}`;
+  add(price: FrameNode, size: FrameNode): void {
+    const frame = this.#frame;
+    const priceSign = frame.sign(price);
+    const sizeSign = frame.sign(size);
+    if (priceSign === null || sizeSign === null || priceSign < 0 || sizeSign < 0) {
+      this.fault ??= `${this.#name} level: ${describeNode(frame, price)}, ${describeNode(frame, size)}`;
       return;
     }
-    if (isZero(price) || isZero(size)) return;
-    const last = this.#levels.at(-1);
-    if (last !== undefined && compareDecimals(last[0], price) !== this.#order) this.#isSorted = false;
-    this.#levels.push([price, size]);
+    if (priceSign === 0 || sizeSign === 0) return;
+    const last = this.#lastPrice;
+    if (last !== ABSENT && frame.compare(last, price) !== this.#order) this.#isSorted = false;
+    this.#lastPrice = price;
+    if (this.#levels.length < BOOK_DEPTH) this.#make(price, size);
+    else this.#rest.push(price, size);
   }
 
   /** The best levels, best first. Notes a `fault` when two levels have the same price. */
   top(): readonly Level[] {
-    const levels = this.#levels;
-    if (!this.#isSorted) {
-      levels.sort((a, b) => compareDecimals(b[0], a[0]) * this.#order);
-      for (let i = 1; i < levels.length; i += 1) {
-        if (levels[i]![0] === levels[i - 1]![0]) this.fault ??= `two ${this.#name} levels at ${levels[i]![0]}`;
-      }
+    return this.#isSorted ? this.#levels : this.#sortedTop();
+  }
+
+  #make(price: FrameNode, size: FrameNode): void {
+    this.#levels.push([this.#frame.decimal(price)!, this.#frame.decimal(size)!]);
+  }
+
+  #sortedTop(): readonly Level[] {
+    const [levels, rest] = [this.#levels, this.#rest];
+    for (let i = 0; i < rest.length; i += 2) this.#make(rest[i]!, rest[i + 1]!);
+    levels.sort((a, b) => compareDecimals(b[0], a[0]) * this.#order);
+    for (let i = 1; i < levels.length; i += 1) {
+      if (levels[i]![0] === levels[i - 1]![0]) this.fault ??= `two ${this.#name} levels at ${levels[i]![0]}`;
     }
-    return levels.length > BOOK_DEPTH ? levels.slice(0, BOOK_DEPTH) : levels;
+    return levels.slice(0, BOOK_DEPTH);
   }
 }
 

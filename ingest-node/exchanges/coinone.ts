@@ -15,12 +15,14 @@ import { type Decimal, divideDecimals, subtractDecimals, toDecimal } from '../..
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { OrderBook, Ticker, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
+import { type FrameKey, type FrameNode, FrameReader } from '../conversion/frame-reader.ts';
+import { parseLosslessJson } from '../conversion/lossless-json.ts';
 import { BookSide, isCrossed, quoteOf } from './book-side.ts';
 import { coinoneTradeHistory } from './coinone-trade-history.ts';
-import { ConversionBuilder, control, type Outcome, refused, rejection, unreadable } from './conversion-builder.ts';
+import { control, conversionOf, type Outcome, refused, rejection, unreadable } from './conversion-builder.ts';
 import type { Conversion, ExchangeAdapter, InstrumentIndex, MarketListResult } from './exchange-adapter.ts';
 import { channelNameOf, describe, FieldReader, isRecord, textOf } from './field-reader.ts';
+import { describeNode, FrameFields } from './frame-fields.ts';
 import { readMarketList } from './market-list.ts';
 
 const CHANNELS = ['TRADE', 'TICKER', 'ORDERBOOK'] as const;
@@ -90,52 +92,55 @@ const SPELLINGS = {
   yesterdayLast: ['yesterday_last', 'yla'],
 } as const;
 
-type Keys = { readonly [Field in keyof typeof SPELLINGS]: string };
+type Keys = Readonly<Record<keyof typeof SPELLINGS, FrameKey>>;
 
+const frame = new FrameReader();
 const DEFAULT_KEYS = spelled(0);
 const SHORT_KEYS = spelled(1);
+const ERROR_KEYS = frame.keys({ code: 'error_code', message: 'message' });
 
 function spelled(format: 0 | 1): Keys {
-  return Object.fromEntries(Object.entries(SPELLINGS).map(([field, keys]) => [field, keys[format]])) as Keys;
+  const spelling = Object.fromEntries(Object.entries(SPELLINGS).map(([field, keys]) => [field, keys[format]]));
+  return frame.keys(spelling as Record<keyof typeof SPELLINGS, string>);
 }
 
-function convert(frame: Uint8Array, receivedTime: EpochMillis, instruments: InstrumentIndex): Conversion {
-  const parsed = parseLosslessJson(frame);
-  if (!parsed.ok) return unreadable(frame, parsed.reason);
-  const message = parsed.value;
-  const out = new ConversionBuilder();
-  if (!isRecord(message)) {
-    out.add(rejection('unknown', 'unrecognised', describe(message)));
-    return out.conclude();
+function convert(bytes: Uint8Array, receivedTime: EpochMillis, instruments: InstrumentIndex): Conversion {
+  const refusal = frame.read(bytes);
+  if (refusal !== null) return unreadable(bytes, refusal);
+  const message = frame.root;
+  if (!frame.isObject(message)) {
+    return conversionOf(rejection('unknown', 'unrecognised', describeNode(frame, message)));
   }
-  const keys = message[DEFAULT_KEYS.type] === undefined ? SHORT_KEYS : DEFAULT_KEYS;
-  const type = message[keys.type];
-  switch (type) {
+  const keys = frame.isThere(frame.member(message, DEFAULT_KEYS.type)) ? DEFAULT_KEYS : SHORT_KEYS;
+  const type = frame.member(message, keys.type);
+  const name = frame.text(type);
+  switch (name) {
     case 'DATA':
-      out.add(convertData(message, keys, receivedTime, instruments));
-      return out.conclude();
+      return conversionOf(convertData(message, keys, receivedTime, instruments));
     case 'CONNECTED':
-      return control({ name: 'acknowledged', detail: type });
+      return control({ name: 'acknowledged', detail: name });
     case 'SUBSCRIBED':
     case 'UNSUBSCRIBED': {
-      const topic = message[keys.data];
-      const code = isRecord(topic) ? describe(nativeCodeOf(topic, keys)) : describe(topic);
-      return control({ name: 'acknowledged', detail: `${type} ${channelNameOf(message[keys.channel])} ${code}` });
+      const topic = frame.member(message, keys.data);
+      const code = frame.isObject(topic) ? describe(nativeCodeOf(topic, keys)) : describeNode(frame, topic);
+      const channel = channelNameOf(frame.value(frame.member(message, keys.channel)));
+      return control({ name: 'acknowledged', detail: `${name} ${channel} ${code}` });
     }
     case 'PONG':
       return control({ name: 'alive' });
-    case 'ERROR':
-      return refused(message['error_code'], message['message']);
+    case 'ERROR': {
+      const [code, words] = [frame.member(message, ERROR_KEYS.code), frame.member(message, ERROR_KEYS.message)];
+      return refused(frame.value(code), frame.value(words));
+    }
     default:
-      out.add(rejection('unknown', 'unrecognised', `${keys.type}: ${describe(type)}`));
-      return out.conclude();
+      return conversionOf(rejection('unknown', 'unrecognised', `${keys.type.text}: ${describeNode(frame, type)}`));
   }
 }
 
 type Subject = {
-  readonly data: LosslessObject;
+  readonly data: FrameNode;
   readonly keys: Keys;
-  readonly fields: FieldReader;
+  readonly fields: FrameFields;
   readonly channel: (typeof CHANNELS)[number];
   /** What every event of the frame says. */
   readonly common: {
@@ -147,23 +152,20 @@ type Subject = {
   };
 };
 
-function convertData(
-  message: LosslessObject,
-  keys: Keys,
-  receivedTime: EpochMillis,
-  instruments: InstrumentIndex,
-): Outcome {
-  const name = channelNameOf(message[keys.channel]);
+function convertData(message: FrameNode, keys: Keys, receivedTime: EpochMillis, instruments: InstrumentIndex): Outcome {
+  const name = channelNameOf(frame.text(frame.member(message, keys.channel)) ?? undefined);
   const channel = CHANNELS.find(carried => carried === name);
   if (channel === undefined) {
     return rejection(name, name === 'unknown' ? 'unrecognised' : 'unsupportedChannel', describe(name));
   }
-  const data = message[keys.data];
-  if (!isRecord(data)) return rejection(channel, 'invalidField', `${keys.data}: ${describe(data)}`);
+  const data = frame.member(message, keys.data);
+  if (!frame.isObject(data)) {
+    return rejection(channel, 'invalidField', `${keys.data.text}: ${describeNode(frame, data)}`);
+  }
   const code = nativeCodeOf(data, keys);
   const instrument = instruments.get(code);
   if (instrument === undefined) return rejection(channel, 'unknownInstrument', describe(code));
-  const fields = new FieldReader(data);
+  const fields = new FrameFields(frame, data);
   const exchangeTime = fields.optionalTime(keys.time, 'ms');
   const common = { offset: 0, exchange: 'coinone', symbol: instrument.symbol, exchangeTime, receivedTime } as const;
   const subject: Subject = { data, keys, fields, channel, common };
@@ -177,8 +179,9 @@ function convertData(
   }
 }
 
-function nativeCodeOf(topic: LosslessObject, keys: Keys): string {
-  return codeOf(textOf(topic[keys.quote]) ?? '', textOf(topic[keys.target]) ?? '');
+function nativeCodeOf(topic: FrameNode, keys: Keys): string {
+  const [quote, target] = [frame.member(topic, keys.quote), frame.member(topic, keys.target)];
+  return codeOf(frame.text(quote) ?? '', frame.text(target) ?? '');
 }
 
 function codeOf(quote: string, base: string): string {
@@ -186,7 +189,7 @@ function codeOf(quote: string, base: string): string {
 }
 
 function toTrade({ data, keys, fields, channel, common }: Subject): Outcome {
-  const sellerIsMaker = data[keys.sellerIsMaker];
+  const sellerIsMaker = frame.flag(frame.member(data, keys.sellerIsMaker));
   const trade: Trade = {
     type: 'trade',
     ...common,
@@ -225,8 +228,8 @@ function rateOf(change: Decimal | null, base: Decimal | null): Decimal | null {
 }
 
 function toBookAndQuote({ data, keys, fields, channel, common }: Subject): Outcome {
-  const asks = readSide('ask', data[keys.asks], keys);
-  const bids = readSide('bid', data[keys.bids], keys);
+  const asks = readSide('ask', frame.member(data, keys.asks), keys);
+  const bids = readSide('bid', frame.member(data, keys.bids), keys);
   const book: OrderBook = {
     type: 'orderBook',
     ...common,
@@ -242,16 +245,16 @@ function toBookAndQuote({ data, keys, fields, channel, common }: Subject): Outco
 }
 
 /** Asks come from the worst to the best: read from the end, they need no sorting. */
-function readSide(name: 'bid' | 'ask', levels: LosslessValue | undefined, keys: Keys): BookSide {
-  const side = new BookSide(name);
-  if (!Array.isArray(levels)) {
-    side.fault = `${name}s: ${describe(levels)}`;
+function readSide(name: 'bid' | 'ask', levels: FrameNode, keys: Keys): BookSide {
+  const side = new BookSide(frame, name);
+  if (!frame.isArray(levels)) {
+    side.fault = `${name}s: ${describeNode(frame, levels)}`;
     return side;
   }
-  for (const level of name === 'ask' ? levels.toReversed() : levels) {
-    if (isRecord(level)) side.add(level[keys.price], level[keys.size]);
-    else side.add(undefined, undefined);
-  }
+  const rows: FrameNode[] = [];
+  for (let row = frame.first(levels), end = frame.end(levels); row < end; row = frame.next(row)) rows.push(row);
+  if (name === 'ask') rows.reverse();
+  for (const row of rows) side.add(frame.member(row, keys.price), frame.member(row, keys.size));
   return side;
 }
 

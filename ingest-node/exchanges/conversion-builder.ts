@@ -14,16 +14,25 @@ export function rejection(channel: string, reason: RejectionReason, detail: stri
   return { channel, reason, detail };
 }
 
+const NO_EVENTS: readonly MarketEvent[] = [];
+const NO_REJECTIONS: readonly Rejection[] = [];
+
+/** A frame of one record, as nearly all are. */
+export function conversionOf(outcome: Outcome): Conversion {
+  if (isEvents(outcome)) return { kind: 'events', events: outcome, rejections: NO_REJECTIONS };
+  if ('reason' in outcome) return { kind: 'rejected', rejections: [outcome] };
+  return { kind: 'events', events: NO_EVENTS, rejections: NO_REJECTIONS, bookDeltas: [outcome] };
+}
+
 export class ConversionBuilder {
   readonly #events: MarketEvent[] = [];
   readonly #bookDeltas: BookDelta[] = [];
   readonly #rejections: Rejection[] = [];
 
   add(outcome: Outcome): void {
-    if ('reason' in outcome) {
-      if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push(outcome);
-    } else if ('last' in outcome) this.#bookDeltas.push(outcome);
-    else for (const event of outcome) this.#events.push(event);
+    if (isEvents(outcome)) this.#events.push(...outcome);
+    else if ('last' in outcome) this.#bookDeltas.push(outcome);
+    else if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push(outcome);
   }
 
   conclude(): Conversion {
@@ -33,9 +42,8 @@ export class ConversionBuilder {
   }
 }
 
-/** Events and nothing else, so that nothing of the frame needs quoting. */
-export function isFlawless(conversion: Conversion): boolean {
-  return conversion.kind === 'events' && conversion.rejections.length === 0;
+function isEvents(outcome: Outcome): outcome is readonly MarketEvent[] {
+  return Array.isArray(outcome);
 }
 
 export function control(message: ControlMessage): Conversion {

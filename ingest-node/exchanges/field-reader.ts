@@ -1,86 +1,37 @@
-/**
- * Reads the fields of one record of an exchange without trusting any of them, and without a throw.
- *
- * Every read answers with a value of the right type. A field that is not what it should be is noted as the `fault` and
- * answered with a placeholder, so an adapter reads all it needs in one go and then asks once:
- *
- *     const price = fields.positive('trade_price');
- *     const size = fields.positive('trade_volume');
- *     if (fields.fault !== null) return reject(fields.fault);
- *
- * Absent, `null` and `""` are the same thing, because exchanges mix them (Bithumb's `delisting_date` was seen as all
- * three). Numbers may be quoted or not; the lossless reader has made both of them text.
- */
-import { type Decimal, isNegative, isPositive, isZero, toDecimal } from '../../shared/model/decimal.ts';
+/** Reads the fields of one record of a REST body, which the lossless reader has made: numbers are text in it. */
+import { type Decimal, toDecimal } from '../../shared/model/decimal.ts';
 import { toId } from '../../shared/model/id.ts';
 import { type EpochMillis, type TimeUnit, toMillis } from '../../shared/model/time.ts';
 import type { LosslessObject, LosslessValue } from '../conversion/lossless-json.ts';
+import { FieldRules } from './field-rules.ts';
 
-export class FieldReader {
-  /** The first field that was not what it should be: `trade_price: "abc"`. `null` while all is well. */
-  fault: string | null = null;
+export class FieldReader extends FieldRules<string> {
   readonly #record: LosslessObject;
 
   constructor(record: LosslessObject) {
+    super();
     this.#record = record;
   }
 
-  /** A number above zero that must be there: a trade's price or size. */
-  positive(key: string): Decimal {
-    const decimal = decimalOf(this.#record[key]);
-    return decimal !== null && isPositive(decimal) ? decimal : this.#blame(key, '1');
-  }
-
-  /** A price that may be missing. Zero is no price: exchanges write it where there is none yet. */
-  optionalPrice(key: string): Decimal | null {
-    const amount = this.optionalAmount(key);
-    return amount === null || isZero(amount) ? null : amount;
-  }
-
-  /** A number not below zero that may be missing: a volume. */
-  optionalAmount(key: string): Decimal | null {
-    const decimal = this.optionalSigned(key);
-    return decimal === null || !isNegative(decimal) ? decimal : this.#blame(key, null);
-  }
-
-  /** A number not below zero that must be there: a candle's volume. */
-  amount(key: string): Decimal {
-    return this.optionalAmount(key) ?? this.#blame(key, '0');
-  }
-
-  /** A number of either sign that may be missing: a change. */
-  optionalSigned(key: string): Decimal | null {
+  protected override decimalAt(key: string): Decimal | null | undefined {
     const value = this.#record[key];
-    if (isAbsent(value)) return null;
-    return decimalOf(value) ?? this.#blame(key, null);
+    return isAbsent(value) ? undefined : decimalOf(value);
   }
 
-  /** An epoch time that may be missing. A time in another unit than the stated one is a fault, not a date in 58 000. */
-  optionalTime(key: string, unit: TimeUnit): EpochMillis | null {
+  protected override millisAt(key: string, unit: TimeUnit): EpochMillis | null | undefined {
     const value = this.#record[key];
-    if (isAbsent(value)) return null;
-    return (typeof value === 'string' ? toMillis(value, unit) : null) ?? this.#blame(key, null);
+    if (isAbsent(value)) return undefined;
+    return typeof value === 'string' ? toMillis(value, unit) : null;
   }
 
-  /** An epoch time that must be there. */
-  time(key: string, unit: TimeUnit): EpochMillis {
-    return this.optionalTime(key, unit) ?? this.#blame(key, 0);
-  }
-
-  /** An id of digits that must be there. */
-  id(key: string): string {
+  protected override idAt(key: string): string | null | undefined {
     const value = this.#record[key];
-    return (typeof value === 'string' ? toId(value) : null) ?? this.#blame(key, '0');
+    if (isAbsent(value)) return undefined;
+    return typeof value === 'string' ? toId(value) : null;
   }
 
-  /** An id of digits that may be missing. */
-  optionalId(key: string): string | null {
-    return isAbsent(this.#record[key]) ? null : this.id(key);
-  }
-
-  #blame<Placeholder>(key: string, placeholder: Placeholder): Placeholder {
-    this.fault ??= `${key}: ${describe(this.#record[key])}`;
-    return placeholder;
+  protected override describeAt(key: string): string {
+    return `${key}: ${describe(this.#record[key])}`;
   }
 }
 

@@ -1,9 +1,27 @@
 /**
- * The keys of the Korean array protocol that we read, in both spellings.
+ * The reader of the Korean array protocol's frames and the keys that we read, in both spellings.
  * https://docs.upbit.com/kr/reference/websocket-trade, …/websocket-ticker, …/websocket-orderbook,
  * …/websocket-candle
  */
-export const DEFAULT_KEYS = {
+import { type FrameKey, FrameReader } from '../conversion/frame-reader.ts';
+
+export const frame = new FrameReader();
+
+/** What frames without data are told by. */
+export const CONTROL_KEYS = frame.keys({
+  error: 'error',
+  name: 'name',
+  message: 'message',
+  status: 'status',
+  method: 'method',
+  shortMethod: 'mthd',
+  result: 'result',
+  shortResult: 'rslt',
+  oldAnswer: 'resmsg',
+  oldContent: 'content',
+});
+
+const DEFAULT_SPELLING = {
   type: 'type',
   code: 'code',
   streamType: 'stream_type',
@@ -28,12 +46,12 @@ export const DEFAULT_KEYS = {
   candleTimeUtc: 'candle_date_time_utc',
   candleVolume: 'candle_acc_trade_volume',
   candleQuoteVolume: 'candle_acc_trade_price',
-} as const;
+};
 
-export type KeySpelling = { readonly [Field in keyof typeof DEFAULT_KEYS]: string };
+type Field = keyof typeof DEFAULT_SPELLING;
 
 /** Bithumb documents these for its book; that its trade and ticker use Upbit's is an assumption. */
-export const SIMPLE_KEYS: KeySpelling = {
+const SIMPLE_SPELLING: Readonly<Record<Field, string>> = {
   type: 'ty',
   code: 'cd',
   streamType: 'st',
@@ -60,31 +78,7 @@ export const SIMPLE_KEYS: KeySpelling = {
   candleQuoteVolume: 'catp',
 };
 
-/** Of the long keys, those that no event needs; a ticker has two dozen of them. */
-export const UNREAD_KEYS: readonly string[] = [
-  'prev_closing_price',
-  'change',
-  'change_price',
-  'change_rate',
-  'acc_trade_price',
-  'acc_trade_volume',
-  'acc_ask_volume',
-  'acc_bid_volume',
-  'trade_date',
-  'trade_time',
-  'highest_52_week_price',
-  'highest_52_week_date',
-  'lowest_52_week_price',
-  'lowest_52_week_date',
-  'market_state',
-  'market_warning',
-  'is_trading_suspended',
-  'delisting_date',
-  'best_ask_price',
-  'best_ask_size',
-  'best_bid_price',
-  'best_bid_size',
-  'total_ask_size',
-  'total_bid_size',
-  'level',
-];
+export type Keys = Readonly<Record<Field, FrameKey>>;
+
+export const DEFAULT_KEYS: Keys = frame.keys(DEFAULT_SPELLING);
+export const SIMPLE_KEYS: Keys = frame.keys(SIMPLE_SPELLING);

@@ -22,25 +22,21 @@ import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { ChangeWindow, OrderBook, Ticker, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis, TimeUnit } from '../../shared/model/time.ts';
-import {
-  FrameReading,
-  type LosslessObject,
-  type LosslessValue,
-  parseLosslessJson,
-} from '../conversion/lossless-json.ts';
+import type { FrameNode } from '../conversion/frame-reader.ts';
 import { BookSide, isCrossed, quoteOf } from './book-side.ts';
 import {
   ConversionBuilder,
   control,
-  isFlawless,
+  conversionOf,
   type Outcome,
   refused,
   rejection,
   unreadable,
 } from './conversion-builder.ts';
 import type { Conversion, Heartbeat, InstrumentIndex, MarketListResult } from './exchange-adapter.ts';
-import { channelNameOf, describe, FieldReader, isRecord, messageOf, textOf } from './field-reader.ts';
-import { DEFAULT_KEYS, type KeySpelling, SIMPLE_KEYS, UNREAD_KEYS } from './korean-array-keys.ts';
+import { channelNameOf, describe, messageOf, textOf } from './field-reader.ts';
+import { describeNode, FrameFields } from './frame-fields.ts';
+import { CONTROL_KEYS, DEFAULT_KEYS, frame, type Keys, SIMPLE_KEYS } from './korean-array-keys.ts';
 import { CANDLE_CHANNEL, toCandle } from './korean-candle.ts';
 import { readMarketList } from './market-list.ts';
 
@@ -56,8 +52,6 @@ export type KoreanVenue = {
   /** Whether there is a channel of candles. */
   readonly hasCandles: boolean;
 };
-
-const READING = new FrameReading({ ignoredKeys: UNREAD_KEYS, shortensFractions: true });
 
 export const KOREAN_CHANNELS: readonly string[] = ['trade', 'ticker', 'orderbook'];
 
@@ -95,46 +89,45 @@ export function subscribeMessages(venue: KoreanVenue, instruments: readonly Inst
 
 export function convert(
   venue: KoreanVenue,
-  frame: Uint8Array,
+  bytes: Uint8Array,
   receivedTime: EpochMillis,
   instruments: InstrumentIndex,
 ): Conversion {
-  const conversion = convertAs(READING, venue, frame, receivedTime, instruments);
-  // A rejection quotes the frame, so then it is read as it was written.
-  return isFlawless(conversion) ? conversion : convertAs(undefined, venue, frame, receivedTime, instruments);
-}
-
-function convertAs(
-  reading: FrameReading | undefined,
-  venue: KoreanVenue,
-  frame: Uint8Array,
-  receivedTime: EpochMillis,
-  instruments: InstrumentIndex,
-): Conversion {
-  const parsed = parseLosslessJson(frame, {}, reading);
-  if (!parsed.ok) return unreadable(frame, parsed.reason);
-  const records = Array.isArray(parsed.value) ? parsed.value : [parsed.value];
-  if (records.length === 1 && isRecord(records[0])) {
-    const message = controlMessage(records[0]);
-    if (message !== null) return message;
+  const refusal = frame.read(bytes);
+  if (refusal !== null) return unreadable(bytes, refusal);
+  const { root } = frame;
+  if (!frame.isArray(root)) {
+    return controlMessage(root) ?? conversionOf(convertRecord(venue, root, receivedTime, instruments));
   }
+  const first = frame.first(root);
+  const end = frame.end(root);
+  const isSingle = first < end && frame.next(first) === end;
+  const message = isSingle ? controlMessage(first) : null;
+  if (message !== null) return message;
   const out = new ConversionBuilder();
-  if (records.length === 0) out.add(rejection('unknown', 'unrecognised', 'an empty array'));
-  for (const record of records) out.add(convertRecord(venue, record, receivedTime, instruments));
+  if (first === end) out.add(rejection('unknown', 'unrecognised', 'an empty array'));
+  for (let record = first; record < end; record = frame.next(record)) {
+    out.add(convertRecord(venue, record, receivedTime, instruments));
+  }
   return out.conclude();
 }
 
 /** Frames that carry no market data; `null` for all others. */
-function controlMessage(record: LosslessObject): Conversion | null {
-  const error = record['error'];
-  if (isRecord(error)) return refused(error['name'], error['message']);
-  const status = record['status'];
+function controlMessage(record: FrameNode): Conversion | null {
+  const said = (key: keyof typeof CONTROL_KEYS) => frame.value(frame.member(record, CONTROL_KEYS[key]));
+  const error = frame.member(record, CONTROL_KEYS.error);
+  if (frame.isObject(error)) {
+    const [name, message] = [frame.member(error, CONTROL_KEYS.name), frame.member(error, CONTROL_KEYS.message)];
+    return refused(frame.value(name), frame.value(message));
+  }
+  const status = said('status');
   if (status === 'UP') return control({ name: 'alive' });
-  if ((record['method'] ?? record['mthd']) === 'LIST_SUBSCRIPTIONS') {
-    return control({ name: 'acknowledged', detail: `subscriptions: ${describe(record['result'] ?? record['rslt'])}` });
+  if ((said('method') ?? said('shortMethod')) === 'LIST_SUBSCRIPTIONS') {
+    const subscriptions = describe(said('result') ?? said('shortResult'));
+    return control({ name: 'acknowledged', detail: `subscriptions: ${subscriptions}` });
   }
   // The old feed of Bithumb (pubwss) greets and answers like this; 0000 is its success.
-  const oldAnswer = record['resmsg'];
+  const oldAnswer = said('oldAnswer');
   if (status === undefined || oldAnswer === undefined) return null;
   if (status === '0000') return control({ name: 'acknowledged', detail: messageOf(oldAnswer) });
   return refused(status, oldAnswer);
@@ -142,21 +135,25 @@ function controlMessage(record: LosslessObject): Conversion | null {
 
 function convertRecord(
   venue: KoreanVenue,
-  record: LosslessValue,
+  record: FrameNode,
   receivedTime: EpochMillis,
   instruments: InstrumentIndex,
 ): Outcome {
-  if (!isRecord(record)) return rejection('unknown', 'unrecognised', describe(record));
-  const keys = record['ty'] === undefined ? DEFAULT_KEYS : SIMPLE_KEYS;
-  const channel = channelNameOf(record[keys.type]);
-  if (channel === 'unknown') return rejection(channel, 'unrecognised', `type: ${describe(record[keys.type])}`);
+  if (!frame.isObject(record)) return rejection('unknown', 'unrecognised', describeNode(frame, record));
+  const keys = frame.isThere(frame.member(record, SIMPLE_KEYS.type)) ? SIMPLE_KEYS : DEFAULT_KEYS;
+  const type = frame.member(record, keys.type);
+  const channel = frame.text(type);
+  const isCarried =
+    channel !== null && (KOREAN_CHANNELS.includes(channel) || (channel === CANDLE_CHANNEL && venue.hasCandles));
   // The old feed of Bithumb uses some of the same names and wraps its data in `content`.
-  const isCarried = KOREAN_CHANNELS.includes(channel) || (channel === CANDLE_CHANNEL && venue.hasCandles);
-  if (!isCarried || 'content' in record) return rejection(channel, 'unsupportedChannel', channel);
-
-  const code = record[keys.code];
-  const instrument = typeof code === 'string' ? instruments.get(code) : undefined;
-  if (instrument === undefined) return rejection(channel, 'unknownInstrument', describe(code));
+  if (!isCarried || frame.isThere(frame.member(record, CONTROL_KEYS.oldContent))) {
+    const name = channelNameOf(channel ?? undefined);
+    if (name !== 'unknown') return rejection(name, 'unsupportedChannel', name);
+    return rejection(name, 'unrecognised', `type: ${describeNode(frame, type)}`);
+  }
+  const code = frame.member(record, keys.code);
+  const instrument = instruments.get(frame.text(code) ?? '');
+  if (instrument === undefined) return rejection(channel, 'unknownInstrument', describeNode(frame, code));
   switch (channel) {
     case 'trade':
       return toTrade(venue, record, keys, instrument, receivedTime);
@@ -171,13 +168,13 @@ function convertRecord(
 
 function toTrade(
   venue: KoreanVenue,
-  record: LosslessObject,
-  keys: KeySpelling,
+  record: FrameNode,
+  keys: Keys,
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const fields = new FieldReader(record);
-  const side = record[keys.askBid];
+  const fields = new FrameFields(frame, record);
+  const side = frame.text(frame.member(record, keys.askBid));
   const trade: Trade = {
     type: 'trade',
     offset: 0,
@@ -191,17 +188,18 @@ function toTrade(
     takerSide: side === 'BID' ? 'buy' : side === 'ASK' ? 'sell' : 'unknown',
   };
   if (fields.fault !== null) return rejection('trade', 'invalidField', fields.fault);
-  return [record[keys.streamType] === 'SNAPSHOT' ? { ...trade, backfilled: true } : trade];
+  const isSnapshot = frame.text(frame.member(record, keys.streamType)) === 'SNAPSHOT';
+  return [isSnapshot ? { ...trade, backfilled: true } : trade];
 }
 
 function toTicker(
   venue: KoreanVenue,
-  record: LosslessObject,
-  keys: KeySpelling,
+  record: FrameNode,
+  keys: Keys,
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const fields = new FieldReader(record);
+  const fields = new FrameFields(frame, record);
   const ticker: Ticker = {
     type: 'ticker',
     offset: 0,
@@ -225,20 +223,22 @@ function toTicker(
 
 function toBookAndQuote(
   venue: KoreanVenue,
-  record: LosslessObject,
-  keys: KeySpelling,
+  record: FrameNode,
+  keys: Keys,
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const units = record[keys.units];
-  if (!Array.isArray(units)) return rejection('orderbook', 'invalidField', `${keys.units}: ${describe(units)}`);
-  const fields = new FieldReader(record);
-  const bidSide = new BookSide('bid');
-  const askSide = new BookSide('ask');
-  for (const unit of units) {
-    if (!isRecord(unit)) return rejection('orderbook', 'invalidField', `${keys.units}: ${describe(unit)} inside`);
-    bidSide.add(unit[keys.bidPrice], unit[keys.bidSize]);
-    askSide.add(unit[keys.askPrice], unit[keys.askSize]);
+  const units = frame.member(record, keys.units);
+  const fault = (node: FrameNode, inside = ''): Outcome =>
+    rejection('orderbook', 'invalidField', `${keys.units.text}: ${describeNode(frame, node)}${inside}`);
+  if (!frame.isArray(units)) return fault(units);
+  const fields = new FrameFields(frame, record);
+  const bidSide = new BookSide(frame, 'bid');
+  const askSide = new BookSide(frame, 'ask');
+  for (let unit = frame.first(units), end = frame.end(units); unit < end; unit = frame.next(unit)) {
+    if (!frame.isObject(unit)) return fault(unit, ' inside');
+    bidSide.add(frame.member(unit, keys.bidPrice), frame.member(unit, keys.bidSize));
+    askSide.add(frame.member(unit, keys.askPrice), frame.member(unit, keys.askSize));
   }
   const book: OrderBook = {
     type: 'orderBook',
@@ -250,8 +250,8 @@ function toBookAndQuote(
     bids: bidSide.top(),
     asks: askSide.top(),
   };
-  const fault = fields.fault ?? bidSide.fault ?? askSide.fault;
-  if (fault !== null) return rejection('orderbook', 'invalidField', fault);
+  const bad = fields.fault ?? bidSide.fault ?? askSide.fault;
+  if (bad !== null) return rejection('orderbook', 'invalidField', bad);
   const quote = quoteOf(book);
   if (isCrossed(quote.bid, quote.ask)) return rejection('orderbook', 'crossedBook', `${quote.bid} over ${quote.ask}`);
   return [book, quote];

@@ -9,27 +9,28 @@ import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Candle } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import type { LosslessObject } from '../conversion/lossless-json.ts';
+import type { FrameNode } from '../conversion/frame-reader.ts';
 import { findCandleFault } from './candle-fault.ts';
 import { type Outcome, rejection } from './conversion-builder.ts';
-import { describe, FieldReader } from './field-reader.ts';
-import type { KeySpelling } from './korean-array-keys.ts';
+import { describeNode, FrameFields } from './frame-fields.ts';
+import { frame, type Keys } from './korean-array-keys.ts';
 
 export const CANDLE_CHANNEL = 'candle.1m';
 
 export function toCandle(
   exchange: ExchangeName,
-  record: LosslessObject,
-  keys: KeySpelling,
+  record: FrameNode,
+  keys: Keys,
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const minute = record[keys.candleTimeUtc];
-  const openTime = typeof minute === 'string' ? readUtc(minute) : null;
+  const minute = frame.member(record, keys.candleTimeUtc);
+  const minuteText = frame.text(minute);
+  const openTime = minuteText === null ? null : readUtc(minuteText);
   if (openTime === null) {
-    return rejection(CANDLE_CHANNEL, 'invalidField', `${keys.candleTimeUtc}: ${describe(minute)}`);
+    return rejection(CANDLE_CHANNEL, 'invalidField', `${keys.candleTimeUtc.text}: ${describeNode(frame, minute)}`);
   }
-  const fields = new FieldReader(record);
+  const fields = new FrameFields(frame, record);
   const candle: Candle = {
     type: 'candle',
     offset: 0,

@@ -49,6 +49,11 @@ function toUsualMillis(text: string, unit: TimeUnit): EpochMillis | null {
     if (digit < 0 || digit > 9) return null;
     count = count * 10 + digit;
   }
+  return unit === 'ns' ? null : countToMillis(count, unit);
+}
+
+/** As {@link toMillis} for a whole number of at most 16 digits: one that no double holds exactly is no time in any unit. */
+export function countToMillis(count: number, unit: Exclude<TimeUnit, 'ns'>): EpochMillis | null {
   // One division of exact numbers is rounded as the decimal text of its result would be.
   const time = unit === 's' ? count * 1000 : unit === 'us' ? count / 1000 : count;
   return time >= EARLIEST && time < END ? time : null;
