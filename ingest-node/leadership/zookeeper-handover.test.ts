@@ -89,6 +89,27 @@ describeWithService('zookeeper', '[HND1] a handover by ZooKeeper', () => {
     expect(took).toBeLessThan(TAKEOVER_MS);
   });
 
+  test('[EPO2] a memory that is slow is asked while the successor prepares', async () => {
+    const leader = await join('node-1');
+    const { epoch } = await leader.owner.leads();
+    const slow = {
+      name: 'slow',
+      highest: () => new Promise<number>(resolve => setTimeout(resolve, 400, epoch + 50)),
+    };
+    const next = await world.node('node-2', [slow]);
+    await expect.poll(() => next.election.status.state).toBe('following');
+    const answer = leader.election.handOver(PATIENCE);
+    await next.event('prepare');
+    await slow.highest();
+    next.election.ready();
+    expect(await answer).toBe('ready');
+    const released = performance.now();
+    void leader.election.release({ epoch, offset: 1 });
+    const { term } = await next.event('lead');
+    expect((await next.timeOf('lead')) - released).toBeLessThan(300);
+    expect(term.epoch).toBe(epoch + 51);
+  });
+
   test('cut links on both sides only delay it', async () => {
     const { leader, next, term, answer } = await joinThree();
     next.way.used.cut();
