@@ -171,6 +171,17 @@ describeWithService('redis', 'the infrastructures as one', () => {
       expect(await infrastructure.highestWriter()).toBe(EPOCH + 1);
     });
 
+    test('[EPO2] asks for the highest epoch, and one path that is away hides nothing of the others', async () => {
+      const infrastructure = compose();
+      await isActive(infrastructure, 'kafka+redis');
+      await infrastructure.fence(EPOCH + 3, 5_000);
+      other.freeze();
+      expect(await infrastructure.highestWriter(300)).toBe(EPOCH + 3);
+      redis.freeze();
+      await expect(infrastructure.highestWriter(300)).rejects.toThrow();
+      expect(await compose({}, []).highestWriter()).toBe(0);
+    });
+
     test('waits for no path longer than it is told', async () => {
       const infrastructure = compose();
       await isActive(infrastructure, 'kafka+redis');

@@ -101,10 +101,17 @@ export class Infrastructure {
     this.#webSocket.setLeader(url);
   }
 
-  /** The highest epoch that any path remembers (rule EPO2). Rejects when one cannot be asked. */
-  async highestWriter(): Promise<number> {
-    const tails = await Promise.all(this.#enabled.map(({ service }) => service.tail()));
-    return Math.max(0, ...tails.map(({ writer, position }) => Math.max(writer, position?.epoch ?? 0)));
+  /**
+   * The highest epoch that the paths remember (rule EPO2). One that is away must not hide what the others say, so it is
+   * left out; rejects when none answers in time.
+   */
+  async highestWriter(withinMs = 300): Promise<number> {
+    const asked = this.#enabled.map(({ service }) => within(service.tail(), withinMs, this.#clock));
+    const answers = await Promise.allSettled(asked);
+    const known = answers.filter(answer => answer.status === 'fulfilled').map(({ value }) => value);
+    const failed = answers.find(answer => answer.status === 'rejected');
+    if (known.length === 0 && failed !== undefined) throw failed.reason;
+    return Math.max(0, ...known.map(({ writer, position }) => Math.max(writer, position?.epoch ?? 0)));
   }
 
   /** Raises the fence on every path at once; none may take longer than that. */

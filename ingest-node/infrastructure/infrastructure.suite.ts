@@ -179,6 +179,22 @@ export function infrastructureSuite(name: string, start: () => Promise<PathUnder
         expect(reading.events).toEqual(leader.eventsAfter(position));
       });
 
+      test('[TRM1] nothing falls between what a reader finds in history and what it hears live', async () => {
+        leader.lead(EPOCH);
+        leader.seal(trade());
+        await leader.flushed();
+        const opened: Reading[] = [];
+        for (let count = 0; count < 60; count++) {
+          leader.seal(trade());
+          if (count % 3 === 0) opened.push(read(at(EPOCH, 1)));
+          await new Promise(resolve => setTimeout(resolve, 4));
+        }
+        await until(() => opened.every(reading => isAt(reading.position, leader) || reading.holes > 0));
+        for (const { events, holes } of opened) {
+          expect([events, holes]).toEqual([leader.eventsAfter(at(EPOCH, 1)), 0]);
+        }
+      });
+
       test('[HND1] flush waits for what the log held, and no longer than it is told', async () => {
         leader.lead(EPOCH);
         leader.seal(trade());
@@ -285,6 +301,13 @@ export function infrastructureSuite(name: string, start: () => Promise<PathUnder
         expect(reading.events).toEqual(successor.eventsAfter(at(EPOCH, 0)));
         const copied = reading.batches.filter(({ first }) => first >= missing.first);
         expect(copied.map(({ writer, epoch }) => [writer, epoch])).toEqual([[LATER, EPOCH]]);
+        // From where the path stood: nothing lies there twice.
+        const stored = reading.messages.filter(message => message.type === 'batch');
+        expect(stored.map(({ epoch, first }) => [epoch, first])).toEqual([
+          [EPOCH, 1],
+          [EPOCH, missing.first],
+          [LATER, 1],
+        ]);
         expect([reading.snapshots, reading.holes]).toEqual([[], 0]);
       });
 
@@ -312,6 +335,10 @@ export function infrastructureSuite(name: string, start: () => Promise<PathUnder
         await successor.flushed();
         await until(() => isAt(live.position, successor));
         expect(live.snapshots).toMatchObject([{ reason: 'diverged', recovered: true }]);
+        const late = read(at(EPOCH, 1));
+        await until(() => isAt(late.position, successor));
+        expect(late.events).toEqual(successor.eventsAfter(at(EPOCH, 1)));
+        expect([late.snapshots, late.holes]).toEqual([[], 0]);
       });
     });
 
@@ -400,6 +427,11 @@ export function infrastructureSuite(name: string, start: () => Promise<PathUnder
         await path.fill();
         await goOn(() => state() === 'down', TOLD_WITHIN_MS + NOISE_MS);
         expect(leader.service.health().lastError).toMatch(/memory/i);
+        // It answers other questions meanwhile, and that is no recovery.
+        const states = new Set<string>();
+        const began = systemClock.monotonic();
+        await goOn(() => states.add(state()) && systemClock.monotonic() - began > 1_500, 5_000);
+        expect([...states]).toEqual(['down']);
         await path.drain();
         await hasHealed();
       });

@@ -179,10 +179,14 @@ export class PathPublisher {
       if (this.#term !== term) continue;
       this.#startedAt = this.#options.clock.monotonic();
       try {
+        // To look is not to write: a path that is full answers, and takes nothing.
+        const isLook = this.#cursor === null;
         await this.#step(term);
         if (this.#term !== term) continue;
-        this.#failures = 0;
-        this.#fault = null;
+        if (!isLook) {
+          this.#failures = 0;
+          this.#fault = null;
+        }
         this.#tellWaiters();
       } catch (error) {
         if (this.#term === term) this.#failed(term, error);
@@ -234,10 +238,8 @@ export class PathPublisher {
       this.#cursor = null;
       return;
     }
-    if (this.#beginning !== null && (unit === null || unit.position.epoch === term.epoch)) {
-      const beginning = this.#beginning;
-      this.#beginning = null;
-      await this.#writeSnapshot(term, beginning);
+    if (unit === null || unit.position.epoch === term.epoch) {
+      await this.#writeBeginning(term);
       if (this.#term !== term) return;
     }
     // The state belongs to this very moment: while the unit is on its way the log goes on.
@@ -315,6 +317,15 @@ export class PathPublisher {
   #takeSnapshot({ epoch, log }: PublishTerm): PathSnapshot {
     const { position, lineage } = log;
     return { writer: epoch, position, lineage, messages: log.snapshotMessages('full', 'initial') };
+  }
+
+  /** Before the first batch of the term, unless the path was away until what follows the beginning was forgotten. */
+  async #writeBeginning(term: PublishTerm): Promise<void> {
+    const beginning = this.#beginning;
+    this.#beginning = null;
+    const { floor } = term.log.ring;
+    if (beginning === null || (floor !== null && comparePositions(beginning.position, floor) < 0)) return;
+    await this.#writeSnapshot(term, beginning);
   }
 
   async #writeSnapshot(term: PublishTerm, snapshot: PathSnapshot): Promise<void> {

@@ -22,7 +22,7 @@ export type RedisServiceOptions = {
 /** Without any other round trip, one is made this often. */
 const PROBE_INTERVAL_MS = 1_000;
 /** It is tiny, so it need not have as long as a command may take. */
-const PROBE_WITHIN_MS = 1_000;
+const PROBE_WITHIN_MS = 800;
 
 /** The stream through a Redis, however that is reached. */
 export class RedisService implements InfrastructureService {

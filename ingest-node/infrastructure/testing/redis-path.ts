@@ -13,6 +13,8 @@ export async function startRedisPath(
 ): Promise<PathUnderTest> {
   const admin = new Redis(redis.url, { retryStrategy: () => 20 });
   admin.on('error', () => {});
+  // As it was before whatever the test before did to it.
+  await admin.config('SET', 'maxmemory', '0');
   await admin.flushall();
   const way = await open(redis, admin);
   const services: RedisService[] = [];
@@ -40,6 +42,8 @@ export async function startRedisPath(
         .publish(STREAM_CHANNEL, 'none of ours')
         .exec(),
     stop: async () => {
+      if (redis.isRunning) redis.thaw();
+      else await redis.start();
       await Promise.all(services.map(service => service.stop()));
       await way.stop();
       admin.disconnect();
