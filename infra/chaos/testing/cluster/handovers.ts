@@ -3,6 +3,7 @@ import type { Cluster } from './cluster.ts';
 import { expectLawful } from './expect-lawful.ts';
 import { spread } from './figures.ts';
 import { machineNow } from './machine-clock.ts';
+import { ProductClient } from './product-client.ts';
 import { Watch } from './watch.ts';
 
 /** Rule HND1: the longest silence of any client, beside what the machine itself stalls. */
@@ -17,6 +18,13 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
   const silencesMs: number[] = [];
   const stallsMs: number[] = [];
   const tookMs: number[] = [];
+  const productMs: number[] = [];
+  const products = cluster.nodes.map(({ streamUrl }) => {
+    return new ProductClient([
+      streamUrl,
+      ...cluster.nodes.map(other => other.streamUrl).filter(url => url !== streamUrl),
+    ]);
+  });
   try {
     for (let round = 0; round < rounds; round++) {
       await watch.goHome();
@@ -29,6 +37,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
       await watch.hearsAfter(machineNow() + AFTERWARDS_MS);
       const until = machineNow();
       silencesMs.push(watch.longestSilenceMs(at, until));
+      productMs.push(...products.map(product => product.silenceMs(at, until)));
       stallsMs.push(cluster.control.stallMs(at, until));
       await leader.start();
       await cluster.allWell();
@@ -36,6 +45,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
     const judgement = await watch.judge();
     console.log(
       `${rounds} × SIGTERM of the leader: longest silence of any client ${spread(silencesMs)}; ` +
+        `(of the product's own clients ${spread(productMs)}); ` +
         `the control process stalled ${spread(stallsMs)}; the old leader was gone after ${spread(tookMs)}\n${judgement.figures}`,
     );
     expectLawful(cluster, judgement);
@@ -46,5 +56,6 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
     });
   } finally {
     watch.stop();
+    for (const { source } of products) source.stop();
   }
 }
