@@ -12,7 +12,7 @@ export class FramePause {
   #last: number | null = null;
   #meanMs = 0;
 
-  /** A frame came, at this monotonic time. `true` where the pause before it is suspicious. */
+  /** A frame came, at this monotonic time, in which our own sleep does not count. `true` where the pause before it is suspicious. */
   beat(now: number): boolean {
     const pauseMs = this.#last === null ? 0 : now - this.#last;
     const isSuspicious = pauseMs > Math.max(LEAST_PAUSE_MS, PAUSES_ALLOWED * this.#meanMs);

@@ -220,6 +220,19 @@ describe('with ids that prove nothing', () => {
     expect(world.told).toEqual(['2']);
   });
 
+  it('takes its own sleep for no pause of the exchange', async () => {
+    const world = new World('unordered');
+    world.trade(1);
+    const beat = () => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    beat();
+    await world.pass(10);
+    beat();
+    world.clock.sleep(30_000);
+    beat();
+    await world.pass(5_000);
+    expect([world.paths, world.backfill.counts().suspected]).toEqual([[], 0]);
+  });
+
   it('notices a second pause that begins with the frame that ended the first', async () => {
     const world = new World('unordered');
     world.trade(1);

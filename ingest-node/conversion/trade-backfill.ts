@@ -14,6 +14,7 @@ import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeBackfillHealth } from '../../shared/wire/service-info.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
 import { AnchorReading } from './anchor-reading.ts';
+import { AwakeClock } from './awake-clock.ts';
 import { BackwardReading } from './backward-reading.ts';
 import { FramePause } from './frame-pause.ts';
 import { TradeCensus } from './trade-census.ts';
@@ -44,6 +45,7 @@ export class TradeBackfill {
   readonly #publish: TradeBackfillOptions['publish'];
   readonly #continuity: TradeContinuity;
   readonly #fetcher: TradeFetcher<Task>;
+  readonly #awake: AwakeClock;
   readonly #census: TradeCensus | null;
   /** By feed: what it carries, its pace, and what is due once it has settled. */
   readonly #carried = new Map<string, readonly string[]>();
@@ -63,6 +65,7 @@ export class TradeBackfill {
     this.#clock = clock;
     this.#publish = publish;
     this.#continuity = new TradeContinuity(history.ids);
+    this.#awake = new AwakeClock(clock);
     this.#fetcher = new TradeFetcher<Task>({
       ...options,
       instrumentOf: symbol => this.#instruments.get(symbol),
@@ -84,6 +87,7 @@ export class TradeBackfill {
   start(): void {
     if (this.#run !== null) return;
     this.#run = new AbortController();
+    this.#awake.start();
     this.#fetcher.start();
     for (const miss of this.#continuity.openJumps()) this.#suspect(miss, 0);
   }
@@ -92,6 +96,7 @@ export class TradeBackfill {
   stop(): void {
     this.#run?.abort();
     this.#run = null;
+    this.#awake.stop();
     this.#census?.stop();
     for (const cancel of this.#settling.values()) cancel();
     this.#settling.clear();
@@ -139,7 +144,7 @@ export class TradeBackfill {
       pause = new FramePause();
       this.#pauses.set(key, pause);
     }
-    if (!pause.beat(this.#clock.monotonic()) || this.#run === null) return;
+    if (!pause.beat(this.#awake.now()) || this.#run === null) return;
     const carried = [...symbols()];
     this.#cancelSettling(key);
     this.#continuity.interrupt(carried);
