@@ -33,7 +33,9 @@ class World {
         const known = this.market.slice(0, Number(Buffer.from(body).toString()));
         const trades = known
           .filter(one => one.symbol === symbol)
-          .map(one => (ids === 'separate' ? { ...one, id: `${one.exchangeTime}0000`, backfilled: true } : one));
+          .map(one =>
+            ids === 'separate' ? { ...one, id: `${one.exchangeTime}0000`, backfilled: true as const } : one,
+          );
         return { ok: true, trades: ids === 'contiguous' ? trades : trades.reverse() };
       },
       ...(ids === 'contiguous'
@@ -84,6 +86,14 @@ class World {
   see(one: Trade, isSnapshot = false): void {
     this.#seen.add(one.id);
     this.backfill.observe([isSnapshot ? { ...one, backfilled: true } : one]);
+  }
+
+  /** A trade happens while another node leads, which publishes it. */
+  hear(id: number): void {
+    const one = trade('BTC/KRW', { id: String(id), exchangeTime: this.clock.now() });
+    this.market.push(one);
+    this.#seen.add(one.id);
+    this.backfill.remember(one);
   }
 
   feed(state: 'live' | 'down'): void {
@@ -184,6 +194,27 @@ describe('with contiguous ids', () => {
 });
 
 describe('with ids that prove nothing', () => {
+  it.each([
+    ['had no time to: all since then', 10_000, ['2', '4']],
+    ['had the time to: what came after it', 310_000, ['4']],
+  ])('reads back what a leader lost at its beginning, if that one %s', async (_name, ledForMs, told) => {
+    const world = new World('unordered');
+    world.backfill.stop();
+    world.hear(1);
+    world.backfill.doubt();
+    world.trade(2, 'misses');
+    await world.pass(ledForMs);
+    world.hear(3);
+    // That leader is gone, too, and this node leads.
+    world.backfill.start();
+    world.trade(4, 'misses');
+    world.feed('down');
+    world.feed('live');
+    world.trade(5, 'snapshot');
+    await world.pass(5_000);
+    expect(world.told).toEqual(told);
+  });
+
   it('believes the last trade that a subscription is answered with: a quiet market costs no request', async () => {
     const world = new World('unordered');
     world.trade(1);

@@ -35,6 +35,9 @@ export type TradeBackfillOptions = Pick<
 /** After a feed delivers again, until its subscription has surely been answered for every instrument. */
 const SETTLE_MS = 1_500;
 
+/** Longer than it takes to read all markets of an exchange back within its limits: 171 s at Upbit. */
+const DOUBT_MS = 300_000;
+
 /** `miss` is `null` where nothing is missing and only an anchor is wanted. */
 type Task = TradeTask & { readonly miss: Miss | null };
 
@@ -57,6 +60,8 @@ export class TradeBackfill {
   readonly #counts = { suspected: 0, backfilledTrades: 0, declaredGaps: 0 };
   #instruments: ReadonlyMap<string, Instrument> = new Map();
   #run: AbortController | null = null;
+  /** While another node leads: until when it may not have read back what it lost (monotonic). */
+  #doubtEnds: number | null = null;
 
   constructor(options: TradeBackfillOptions) {
     const { exchange, history, clock, publish } = options;
@@ -87,6 +92,7 @@ export class TradeBackfill {
   start(): void {
     if (this.#run !== null) return;
     this.#run = new AbortController();
+    this.#doubtEnds = null;
     this.#awake.start();
     this.#fetcher.start();
     for (const miss of this.#continuity.openJumps()) this.#suspect(miss, 0);
@@ -96,6 +102,7 @@ export class TradeBackfill {
   stop(): void {
     this.#run?.abort();
     this.#run = null;
+    this.#doubtEnds = this.#clock.monotonic() + DOUBT_MS;
     this.#awake.stop();
     this.#census?.stop();
     for (const cancel of this.#settling.values()) cancel();
@@ -162,7 +169,21 @@ export class TradeBackfill {
 
   /** A trade that another node published: the first connection continues where it left off. */
   remember(trade: Trade): void {
-    this.#continuity.remember(trade);
+    if (this.#run === null && this.#doubtEnds !== null && this.#clock.monotonic() > this.#doubtEnds) {
+      this.#doubtEnds = null;
+      this.#continuity.trust();
+    }
+    this.#continuity.hear(trade);
+  }
+
+  /**
+   * The node that leads was interrupted, or has just begun: if it ends soon, what it lost by that is for the next leader to
+   * read back.
+   */
+  doubt(): void {
+    if (this.#run !== null) return;
+    this.#doubtEnds = this.#clock.monotonic() + DOUBT_MS;
+    this.#continuity.doubt();
   }
 
   /** Another node declared this lost: it is not searched again. */

@@ -105,6 +105,27 @@ export class TradeContinuity {
   }
 
   /**
+   * A trade that another node published. While it is in doubt whether that node lost something, see {@link doubt}, it also
+   * counts as one that is known from after the loss.
+   */
+  hear(trade: Trade): void {
+    const suspicion = this.#ids === 'contiguous' ? null : (this.#memories.get(trade.symbol)?.suspicion ?? null);
+    const isAfter = suspicion?.before.every(({ id }) => id !== trade.id) === true && suspicion.after.size < MOST_AFTER;
+    if (isAfter) suspicion.after.set(trade.id, trade);
+    this.remember(trade);
+  }
+
+  /** The node that publishes may have lost trades just now, and may end before it has read them back. */
+  doubt(): void {
+    this.interrupt([...this.#memories.keys()]);
+  }
+
+  /** It has had the time to read them back, or to declare them lost. */
+  trust(): void {
+    for (const memory of this.#memories.values()) memory.suspicion = null;
+  }
+
+  /**
    * With contiguous ids: REST names the newest trade of an instrument that a feed carries, as it stood not before `time`.
    * Answers with the miss that this proves; where nothing was known so far, the next jump counts from here.
    */

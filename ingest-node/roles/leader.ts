@@ -200,6 +200,11 @@ export class Leader {
     if (event.type === 'gap') this.#backfills.get(event.exchange)?.rememberGap(event);
   }
 
+  /** The node that leads may have lost trades of an exchange just now, of all of them by default. */
+  doubt(exchange?: ExchangeName): void {
+    for (const [name, backfill] of this.#backfills) if (exchange === undefined || name === exchange) backfill.doubt();
+  }
+
   /**
    * One frame through the whole pipeline; the answer is for the feed it came from.
    *

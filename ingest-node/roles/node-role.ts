@@ -80,7 +80,11 @@ export class NodeRole {
       clock,
       sources: infrastructure.sources(),
       onHeartbeat: () => sessions.heartbeat(),
-      onBatch: batch => this.#published(batch.events),
+      onBatch: ({ first, events }) => {
+        // The leader before this one was interrupted for good, and may have had something to read back.
+        if (first === 1) this.leader.doubt();
+        this.#published(events);
+      },
       onReset: ({ events }) => {
         this.#followedSince = clock.now();
         this.#published(events);
@@ -243,6 +247,7 @@ export class NodeRole {
     const now = this.#options.clock.now();
     for (const event of events) {
       if (event.type === 'trade' || event.type === 'candle' || event.type === 'gap') this.leader.remember(event, now);
+      if (event.type === 'feed' && event.state !== 'live') this.leader.doubt(event.exchange);
       this.#warm?.published(event);
     }
   }
