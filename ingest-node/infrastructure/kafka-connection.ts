@@ -1,0 +1,356 @@
+import { connect, type Socket } from 'node:net';
+import type { Clock } from '../../shared/base/clock.ts';
+import { within } from '../../shared/base/within.ts';
+
+/** One record to be written. */
+export type KafkaRecord = {
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export type ReadRecord = KafkaRecord & { readonly offset: number; readonly time: number };
+
+export type Fetched = {
+  readonly records: readonly ReadRecord[];
+  /** The first offset that the broker still has. */
+  readonly start: number;
+  /** The offset after the last one that may be read. */
+  readonly end: number;
+};
+
+/** Who writes, as the broker tells writers of one name apart: a lower epoch is refused where a higher one has written. */
+export type ProducerIdentity = { readonly id: string; readonly epoch: number };
+
+export type TopicPlan = {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly settings: Readonly<Record<string, string>>;
+};
+
+/** The broker was reached and said no; `type` is the protocol's name of it. Anything else that rejects is silence. */
+export class KafkaRefusal extends Error {
+  readonly type: string;
+
+  constructor(type: string, message: string) {
+    super(message);
+    this.name = 'KafkaRefusal';
+    this.type = type;
+  }
+}
+
+export type KafkaConnectionOptions = {
+  readonly brokers: readonly string[];
+  readonly clock: Clock;
+  /** How long a request may take before it counts as failed, plus what its bytes need. */
+  readonly requestTimeoutMs?: number;
+};
+
+/** A slow line is not a dead one: so many bytes more, a millisecond more. */
+const BYTES_PER_MS = 4_096;
+const CONNECT_WITHIN_MS = 1_000;
+/** Creating topics needs a majority of controllers. */
+const CREATE_WITHIN_MS = 5_000;
+/** The first use of a coordinator creates a topic of Kafka's own, and its broker's restart has it read back. */
+const COORDINATOR_WITHIN_MS = 3_000;
+const NOT_YET = new Set([
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'CONCURRENT_TRANSACTIONS',
+]);
+const NOT_YET_MS = 50;
+const ALL_REPLICAS = -1;
+/** Coordinators are found by what they coordinate. */
+const TRANSACTIONS = 1;
+const READ_UNCOMMITTED = 0;
+const LATEST = -1;
+const EARLIEST = -2;
+const BROKER_DEFAULT = -1;
+/** Of a transaction that is never begun. */
+const TRANSACTION_TIMEOUT_MS = 60_000;
+
+type Address = { readonly host: string; readonly port: number };
+type Client = Awaited<ReturnType<typeof loadClient>>;
+type Broker = InstanceType<Client['Broker']>;
+
+/**
+ * Requests to a Kafka, each with a deadline, none repeated, none queued while there is no connection. The only file that
+ * knows the client: of kafkajs it uses the protocol and the sockets' keeping, not the producer and the consumer above
+ * them (infra/decisions/0008-kafka-without-groups.md). It is loaded with the first request.
+ */
+export class KafkaConnection {
+  /** For people: `kafka 127.0.0.1:9092`. */
+  readonly name: string;
+  readonly #options: Required<KafkaConnectionOptions>;
+  readonly #sockets = new Set<Socket>();
+  #seed = 0;
+  #dialled = new Map<string, Promise<Broker>>();
+  #addresses = new Map<number, Address>();
+  #leaders = new Map<string, ReadonlyMap<number, number>>();
+  #isClosed = false;
+
+  constructor({ requestTimeoutMs = 1_000, ...options }: KafkaConnectionOptions) {
+    this.#options = { requestTimeoutMs, ...options };
+    this.name = `kafka ${options.brokers[0]}`;
+  }
+
+  /** How many sockets are open. */
+  get sockets(): number {
+    return this.#sockets.size;
+  }
+
+  /** The number of partitions; rejects with `UNKNOWN_TOPIC_OR_PARTITION` where there is no such topic. */
+  partitions(topic: string): Promise<number> {
+    return this.#ask(0, async () => {
+      this.#leaders.delete(topic);
+      return (await this.#leadersOf(topic)).size;
+    });
+  }
+
+  /** Appends records to one partition, all of them or none; answers with the offset of the first. */
+  async append(
+    topic: string,
+    partition: number,
+    records: readonly KafkaRecord[],
+    by?: { readonly identity: ProducerIdentity; readonly sequence: number },
+  ): Promise<number> {
+    const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    return this.#ask(bytes, async () => {
+      const broker = await this.#leaderOf(topic, partition);
+      const timestamp = Math.round(this.#options.clock.now());
+      const messages = records.map(record => ({ ...record, timestamp }));
+      const { topics } = await broker.produce({
+        topicData: [{ topic, partitions: [{ partition, firstSequence: by?.sequence ?? 0, messages }] }],
+        ...(by === undefined ? {} : { producerId: by.identity.id, producerEpoch: by.identity.epoch }),
+        acks: ALL_REPLICAS,
+        timeout: this.#options.requestTimeoutMs,
+      });
+      return Number(topics[0]!.partitions[0]!.baseOffset);
+    });
+  }
+
+  /** Reads from an offset on: at least one record when there is any, and waits so long when there is none. */
+  async fetch(
+    topic: string,
+    partition: number,
+    from: number,
+    { waitMs, maxBytes }: { readonly waitMs: number; readonly maxBytes: number },
+  ): Promise<Fetched> {
+    return this.#ask(
+      maxBytes,
+      async () => {
+        const broker = await this.#leaderOf(topic, partition);
+        const { responses } = await broker.fetch({
+          topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes }] }],
+          isolationLevel: READ_UNCOMMITTED,
+          maxWaitTime: waitMs,
+          minBytes: 1,
+          maxBytes,
+        });
+        const { messages, highWatermark, lastStartOffset } = responses[0]!.partitions[0]!;
+        const records = messages.filter(({ isControlRecord }) => isControlRecord !== true).map(readRecord);
+        return {
+          // A batch is given back whole, even when it is asked for from its middle on.
+          records: records.filter(({ offset }) => offset >= from),
+          start: Math.max(0, Number(lastStartOffset ?? 0)),
+          end: Number(highWatermark),
+        };
+      },
+      waitMs,
+    );
+  }
+
+  /** The offset that the next record of a partition will have. */
+  end(topic: string, partition: number): Promise<number> {
+    return this.#offset(topic, partition, LATEST);
+  }
+
+  /** The offset of the first record that is still there, or will be. */
+  start(topic: string, partition: number): Promise<number> {
+    return this.#offset(topic, partition, EARLIEST);
+  }
+
+  #offset(topic: string, partition: number, timestamp: number): Promise<number> {
+    return this.#ask(0, async () => {
+      const broker = await this.#leaderOf(topic, partition);
+      const { responses } = await broker.listOffsets({ topics: [{ topic, partitions: [{ partition, timestamp }] }] });
+      return Number(responses[0]!.partitions[0]!.offset);
+    });
+  }
+
+  /** Becomes the one writer of that name: whoever was it before is refused wherever this one writes first. */
+  async nextIdentity(name: string): Promise<ProducerIdentity> {
+    const { clock } = this.#options;
+    for (const until = clock.monotonic() + COORDINATOR_WITHIN_MS; ; ) {
+      try {
+        return await this.#askForIdentity(name);
+      } catch (error) {
+        const isSoon = error instanceof KafkaRefusal && NOT_YET.has(error.type) && clock.monotonic() < until;
+        if (!isSoon) throw error;
+        await new Promise<void>(resolve => void clock.setTimer(NOT_YET_MS, resolve));
+      }
+    }
+  }
+
+  #askForIdentity(name: string): Promise<ProducerIdentity> {
+    return this.#ask(0, async () => {
+      const seed = await this.#anyBroker();
+      const { coordinator } = await seed.findGroupCoordinator({ groupId: name, coordinatorType: TRANSACTIONS });
+      const broker = await this.#dial(coordinator);
+      const { producerId, producerEpoch } = await broker.initProducerId({
+        transactionalId: name,
+        transactionTimeout: TRANSACTION_TIMEOUT_MS,
+      });
+      return { id: producerId, epoch: producerEpoch };
+    });
+  }
+
+  /** Creates topics; rejects with `TOPIC_ALREADY_EXISTS` when somebody was faster. */
+  createTopics(plans: readonly TopicPlan[]): Promise<void> {
+    return this.#ask(
+      0,
+      async () => {
+        const seed = await this.#anyBroker();
+        const { controllerId } = this.#learn(await seed.metadata([plans[0]!.topic]).catch(() => seed.metadata([])));
+        const controller = await this.#brokerOf(controllerId);
+        await controller.createTopics({
+          topics: plans.map(({ topic, partitions, settings }) => ({
+            topic,
+            numPartitions: partitions,
+            replicationFactor: BROKER_DEFAULT,
+            configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+          })),
+          timeout: CREATE_WITHIN_MS,
+        });
+      },
+      CREATE_WITHIN_MS,
+    );
+  }
+
+  /** Ends every socket; what was asked is answered with the reason. The next request dials anew. */
+  drop(reason: string): void {
+    for (const socket of this.#sockets) socket.destroy(new Error(reason));
+    this.#sockets.clear();
+    this.#dialled = new Map();
+    this.#leaders = new Map();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.drop('closed by us');
+  }
+
+  async #ask<Result>(bytes: number, request: () => Promise<Result>, extraMs = 0): Promise<Result> {
+    if (this.#isClosed) throw new Error('closed by us');
+    const deadlineMs = this.#options.requestTimeoutMs + extraMs + bytes / BYTES_PER_MS;
+    try {
+      return await within(request(), Math.round(deadlineMs), this.#options.clock);
+    } catch (error) {
+      const { type, message, name } = error as Error & { type?: string };
+      if (name === 'KafkaJSConnectionError' || name === 'KafkaJSConnectionClosedError' || type === undefined) {
+        this.#seed++;
+        this.drop(message);
+        throw error;
+      }
+      // A broker that says no may not be the one to ask.
+      this.#leaders = new Map();
+      throw new KafkaRefusal(type, message);
+    }
+  }
+
+  async #leaderOf(topic: string, partition: number): Promise<Broker> {
+    const leader = (await this.#leadersOf(topic)).get(partition);
+    if (leader === undefined) throw new KafkaRefusal('UNKNOWN_TOPIC_OR_PARTITION', `${topic} has no ${partition}`);
+    return this.#brokerOf(leader);
+  }
+
+  async #leadersOf(topic: string): Promise<ReadonlyMap<number, number>> {
+    const known = this.#leaders.get(topic);
+    if (known !== undefined) return known;
+    const seed = await this.#anyBroker();
+    const { topicMetadata } = this.#learn(await seed.metadata([topic]));
+    const found = topicMetadata.find(entry => entry.topic === topic);
+    const leaders = new Map(found?.partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader]));
+    this.#leaders.set(topic, leaders);
+    return leaders;
+  }
+
+  #learn<Metadata extends Awaited<ReturnType<Broker['metadata']>>>(metadata: Metadata): Metadata {
+    this.#addresses = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    return metadata;
+  }
+
+  #brokerOf(nodeId: number): Promise<Broker> {
+    const address = this.#addresses.get(nodeId);
+    if (address === undefined) throw new KafkaRefusal('LEADER_NOT_AVAILABLE', `broker ${nodeId} is not there`);
+    return this.#dial(address);
+  }
+
+  #anyBroker(): Promise<Broker> {
+    const { brokers } = this.#options;
+    return this.#dial(addressOf(brokers[this.#seed % brokers.length]!));
+  }
+
+  #dial({ host, port }: Address): Promise<Broker> {
+    const key = `${host}:${port}`;
+    const known = this.#dialled.get(key);
+    if (known !== undefined) return known;
+    const dialling = this.#connect({ host, port });
+    this.#dialled.set(key, dialling);
+    return dialling;
+  }
+
+  async #connect({ host, port }: Address): Promise<Broker> {
+    const { Broker, ConnectionPool, logger } = await loadClient();
+    const connectionPool = new ConnectionPool({
+      host,
+      port,
+      clientId: 'exchange-service',
+      logger,
+      connectionTimeout: CONNECT_WITHIN_MS,
+      requestTimeout: CONNECT_WITHIN_MS,
+      enforceRequestTimeout: false,
+      socketFactory: (target: Address & { onConnect: () => void }) => this.#openSocket(target),
+    });
+    const broker = new Broker({ connectionPool, logger, allowAutoTopicCreation: false, authenticationTimeout: 1_000 });
+    await broker.connect();
+    return broker;
+  }
+
+  #openSocket({ host, port, onConnect }: Address & { readonly onConnect: () => void }): Socket {
+    const socket = connect({ host, port, noDelay: true, keepAlive: true }, onConnect);
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#isClosed) socket.destroy(new Error('closed by us'));
+    return socket;
+  }
+}
+
+async function loadClient() {
+  const [broker, connectionPool, loggers] = await Promise.all([
+    import('kafkajs/src/broker/index.js'),
+    import('kafkajs/src/network/connectionPool.js'),
+    import('kafkajs/src/loggers/index.js'),
+  ]);
+  const logger = loggers.default.createLogger({ level: 0, logCreator: () => () => {} });
+  return { Broker: broker.default, ConnectionPool: connectionPool.default, logger };
+}
+
+function addressOf(broker: string): Address {
+  const colon = broker.lastIndexOf(':');
+  return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(broker.slice(colon + 1)) };
+}
+
+type ClientRecord = Awaited<ReturnType<Broker['fetch']>>['responses'][number]['partitions'][number]['messages'][number];
+
+function readRecord({ offset, timestamp, key, value, headers }: ClientRecord): ReadRecord {
+  const texts = Object.entries(headers).map(([name, bytes]) => [name, Array.isArray(bytes) ? '' : String(bytes ?? '')]);
+  return {
+    offset: Number(offset),
+    time: Number(timestamp),
+    key: key === null ? null : key.toString(),
+    value: value === null ? null : value.toString(),
+    headers: Object.fromEntries(texts),
+  };
+}
