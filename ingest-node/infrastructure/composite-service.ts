@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import { within } from '../../shared/base/within.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import { comparePositions, type Position } from '../../shared/wire/position.ts';
 import type { ComponentHealth, Mode } from '../../shared/wire/service-info.ts';
@@ -13,7 +14,6 @@ import {
 } from './infrastructure-service.ts';
 import { StoredPath } from './stored-path.ts';
 import { WebSocketService } from './websocket-service.ts';
-import { within } from './within.ts';
 
 export type Modes = { readonly configured: Mode; readonly active: Mode };
 

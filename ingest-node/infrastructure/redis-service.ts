@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import { within } from '../../shared/base/within.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import type { ComponentHealth } from '../../shared/wire/service-info.ts';
 import type { InfrastructureService, PathTail, PublishTerm } from './infrastructure-service.ts';
@@ -7,7 +8,6 @@ import type { RedisConnection } from './redis-connection.ts';
 import { RedisSource } from './redis-source.ts';
 import { RedisWriter } from './redis-writer.ts';
 import { RoundTrips } from './round-trips.ts';
-import { within } from './within.ts';
 
 export type RedisServiceOptions = {
   /** Stopped with the service. */
