@@ -121,9 +121,11 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     clock,
     logger,
   });
-  const redisSource = infrastructure.sourceOf('redis');
-  const redisMirror =
-    redisSource === null ? null : new PathMirror({ server: config.nodeId, source: redisSource, clock });
+  const mirrors = new Map<string, PathMirror>();
+  for (const name of ['redis', 'kafka'] as const) {
+    const source = infrastructure.sourceOf(name);
+    if (source !== null) mirrors.set(`/ws/${name}`, new PathMirror({ server: config.nodeId, source, clock }));
+  }
 
   const health: HealthSource = {
     server: config.nodeId,
@@ -142,9 +144,12 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
   };
   let isStopping = false;
   const paths = (): readonly StreamPathState[] => {
-    const redis = infrastructure.health().find(({ name }) => name === 'redis');
-    if (redis === undefined || redis.state === 'disabled') return streamPaths({});
-    return streamPaths({ '/ws/redis': redis.state === 'up' ? null : `Redis does not answer: ${redis.lastError}` });
+    const reasonOf = (name: 'redis' | 'kafka', called: string) => {
+      const health = infrastructure.health().find(component => component.name === name);
+      if (health === undefined || health.state === 'disabled') return `${called} is not enabled`;
+      return health.state === 'up' ? null : `${called} does not answer: ${health.lastError}`;
+    };
+    return streamPaths({ '/ws/redis': reasonOf('redis', 'Redis'), '/ws/kafka': reasonOf('kafka', 'Kafka') });
   };
   const app = createHttpApp({
     server: config.nodeId,
@@ -175,9 +180,9 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
   const streamServer = new StreamServer({
     sessions,
     sessionsAt: url => {
-      if (url.pathname !== '/ws/redis' || redisMirror === null) return sessions;
-      redisMirror.need();
-      return redisMirror.sessions;
+      const mirror = mirrors.get(url.pathname);
+      mirror?.need();
+      return mirror?.sessions ?? sessions;
     },
     refuse: (request, url) =>
       refuseAccess(config, {
@@ -214,7 +219,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     leaderInstruments.setLeader(null);
     sessions.stop();
     await streamServer.stop();
-    redisMirror?.stop();
+    for (const mirror of mirrors.values()) mirror.stop();
     await role.stop();
     await Promise.all([httpServer.stop(), election.stop(), infrastructure.stop()]);
     await services.stop();

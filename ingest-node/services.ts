@@ -9,7 +9,7 @@ import type { RedisConnection } from './infrastructure/redis-connection.ts';
 import type { Logger } from './operations/logger.ts';
 
 export type NodeServicesOptions = {
-  readonly config: Pick<Config, 'redis' | 'gateway'>;
+  readonly config: Pick<Config, 'kafka' | 'redis' | 'gateway'>;
   /** Interface that the gateway listens on; by default its own choice. */
   readonly host?: string;
   readonly clock: Clock;
@@ -43,9 +43,10 @@ export class NodeServices {
 
   static async open(options: NodeServicesOptions): Promise<NodeServices> {
     const { redis, store } = await access(options);
-    if (redis === null) return new NodeServices(options, [], store);
+    const { kafka } = options.config;
+    if (redis === null && kafka === null) return new NodeServices(options, [], store);
     const { createInfrastructureServices } = await import('./infrastructure/registry.ts');
-    return new NodeServices(options, createInfrastructureServices({ redis }, options.clock), store);
+    return new NodeServices(options, createInfrastructureServices({ kafka, redis }, options.clock), store);
   }
 
   /** Opens the gateway, if there is to be one. Rejects with a plain line when its port cannot be had. */

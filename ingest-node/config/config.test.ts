@@ -20,6 +20,7 @@ describe('settings', () => {
         streamToken: null,
         allowedOrigins: [],
         zookeeper: null,
+        kafka: null,
         redis: null,
         gateway: null,
         mysqlUrl: null,
@@ -39,7 +40,7 @@ describe('settings', () => {
         ALLOWED_ORIGINS: 'https://good.example, https://bad.example/path',
         LOG_LEVEL: 'loud',
         NODE_ID: 'two words',
-        KAFKA_BROKERS: '127.0.0.1:9092',
+        KAFKA_BROKERS: '127.0.0.1',
       },
       defaults,
     );
@@ -53,7 +54,7 @@ describe('settings', () => {
         'EXCHANGE_SIMULATOR_URL: "localhost:9500" is not an http:// or https:// address',
         'ALLOWED_ORIGINS: "https://bad.example/path" is not an origin like https://example.com',
         'LOG_LEVEL: "loud" is none of fatal, error, warn, info, debug, trace, silent',
-        'KAFKA_BROKERS: this version does not support it yet; unset it',
+        'KAFKA_BROKERS: "127.0.0.1" is not a list like 10.0.0.1:9092,10.0.0.2:9092',
       ],
     });
   });
@@ -64,6 +65,7 @@ describe('settings', () => {
         ADVERTISED_URL: 'http://10.0.0.7:8080',
         ZOOKEEPER_CONNECT: '10.0.0.1:2181, zk-2.internal:2181/services/exchange',
         ZOOKEEPER_SESSION_TIMEOUT_MS: '6000',
+        KAFKA_BROKERS: '10.0.0.2:9092,10.0.0.3:9092',
         REDIS_URL: 'redis://:secret@10.0.0.4:6379',
         GATEWAY_TOKEN: 'open sesame',
         MYSQL_URL: 'mysql://exchange:secret@10.0.0.5/exchange',
@@ -78,6 +80,7 @@ describe('settings', () => {
           chroot: '/services/exchange',
           sessionTimeoutMs: 6000,
         },
+        kafka: { brokers: ['10.0.0.2:9092', '10.0.0.3:9092'] },
         redis: { protocol: 'tcp', url: 'redis://:secret@10.0.0.4:6379' },
         gateway: { port: 8079, token: 'open sesame' },
         mysqlUrl: 'mysql://exchange:secret@10.0.0.5/exchange',

@@ -7,6 +7,7 @@ import {
   type GatewaySettings,
   type RedisSettings,
   readGateway,
+  readKafka,
   readMysqlUrl,
   readRedis,
   readZookeeper,
@@ -43,6 +44,8 @@ export type Config = {
   readonly allowedOrigins: readonly string[];
   /** Elects the leader among several nodes; `null`: this node is alone. */
   readonly zookeeper: ZookeeperSettings | null;
+  /** The Kafka that the stream is published to; `null`: none. */
+  readonly kafka: { readonly brokers: readonly string[] } | null;
   /** The Redis that the stream is published to; `null`: none. Holds a password: never logged. */
   readonly redis: RedisSettings | null;
   /** Where the Redis gateway listens, with what it asks for; `null`: no gateway. */
@@ -59,9 +62,6 @@ export type ConfigResult =
   | { readonly ok: false; readonly faults: readonly string[] };
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Settings of services that this version does not have: naming one is a fault, silence would be a trap. */
-const NOT_YET = ['KAFKA_BROKERS'] as const;
 
 export function readConfig(environment: Environment, defaults: { readonly nodeId: string }): ConfigResult {
   const faults: string[] = [];
@@ -82,6 +82,7 @@ export function readConfig(environment: Environment, defaults: { readonly nodeId
     streamToken: text('STREAM_TOKEN'),
     allowedOrigins: readOrigins(text('ALLOWED_ORIGINS'), faults),
     zookeeper: readZookeeper(text, faults),
+    kafka: readKafka(text, faults),
     redis: readRedis(text, faults),
     gateway: readGateway(text, faults),
     mysqlUrl: readMysqlUrl(text('MYSQL_URL'), faults),
@@ -98,9 +99,6 @@ export function readConfig(environment: Environment, defaults: { readonly nodeId
   }
   if (config.gateway !== null && config.redis === null && config.zookeeper !== null) {
     faults.push('GATEWAY_PORT and GATEWAY_TOKEN: several nodes do not share their memory; set REDIS_URL too');
-  }
-  for (const name of NOT_YET) {
-    if (text(name) !== null) faults.push(`${name}: this version does not support it yet; unset it`);
   }
   return faults.length === 0 ? { ok: true, config: Object.freeze(config) } : { ok: false, faults };
 }

@@ -39,11 +39,26 @@ export function readZookeeper(text: Text, faults: string[]): ZookeeperSettings |
   }
   if (value === null) return null;
   const [, hosts = '', chroot = ''] = /^([^/]*)(\/.*)?$/.exec(value) ?? [];
-  const servers = hosts.split(',').map(part => part.trim());
+  const servers = serverList(hosts);
   if (!servers.every(isHostAndPort) || !/^(\/[\w.-]+)*$/.test(chroot)) {
     faults.push(`ZOOKEEPER_CONNECT: "${value}" is not a list like 10.0.0.1:2181,10.0.0.2:2181/services/exchange`);
   }
   return { servers, chroot, sessionTimeoutMs };
+}
+
+/** `10.0.0.1:9092`, at least one; `null`: there is no Kafka. */
+export function readKafka(text: Text, faults: string[]): { readonly brokers: readonly string[] } | null {
+  const value = text('KAFKA_BROKERS');
+  if (value === null) return null;
+  const brokers = serverList(value);
+  if (!brokers.every(isHostAndPort)) {
+    faults.push(`KAFKA_BROKERS: "${value}" is not a list like 10.0.0.1:9092,10.0.0.2:9092`);
+  }
+  return { brokers };
+}
+
+function serverList(text: string): string[] {
+  return text.split(',').map(part => part.trim());
 }
 
 function isHostAndPort(text: string): boolean {
