@@ -53,8 +53,8 @@ describe('settings', () => {
         `EXCHANGES: "coinbase" is unknown; known are ${EXCHANGES.join(', ')}`,
         'EXCHANGE_SIMULATOR_URL: "localhost:9500" is not an http:// or https:// address',
         'ALLOWED_ORIGINS: "https://bad.example/path" is not an origin like https://example.com',
-        'LOG_LEVEL: "loud" is none of fatal, error, warn, info, debug, trace, silent',
         'KAFKA_BROKERS: "127.0.0.1" is not a list like 10.0.0.1:9092,10.0.0.2:9092',
+        'LOG_LEVEL: "loud" is none of fatal, error, warn, info, debug, trace, silent',
       ],
     });
   });
