@@ -54,10 +54,11 @@ async function answer(request: IncomingMessage, targets: Targets, control: Contr
   const route = routeOf(url, targets);
   if (route === null) return NOT_FOUND;
   const { gate, protocol } = route.target;
+  // Whoever is turned away has asked all the same.
+  const { refusal, headers } = gate.limits.call(addressOf(request), route.path, route.query, hasOrigin(request));
   if (gate.isRefusing) return gate.refusal === 'destroy' ? null : proxyPage(gate.refusal === 'http502' ? 502 : 503);
   if (request.method !== 'GET') return { status: 405, headers: { allow: 'GET' }, body: 'Method Not Allowed' };
   gate.restRequests += 1;
-  const { refusal, headers } = gate.limits.call(addressOf(request), route.path, route.query, hasOrigin(request));
   if (refusal !== null) return refusal;
   const wrong = gate.restFaults.take(route.exchange, route.path);
   if (wrong !== null) return wrong;
@@ -113,10 +114,11 @@ function acceptWebSockets(server: Server, targets: Targets): WebSocketServer[] {
 
 function refusalOf(request: IncomingMessage, route: Route): RestAnswer | 'destroy' | null {
   const { gate, protocol } = route.target;
+  const tooMany = gate.limits.connect(addressOf(request), hasOrigin(request));
   if (gate.isRefusing)
     return gate.refusal === 'destroy' ? 'destroy' : proxyPage(gate.refusal === 'http502' ? 502 : 503);
   if (request.method !== 'GET') return { status: 405, headers: {}, body: 'Method Not Allowed' };
-  return gate.limits.connect(addressOf(request), hasOrigin(request)) ?? protocol.refuses(route.path, route.query);
+  return tooMany ?? protocol.refuses(route.path, route.query);
 }
 
 function refuse(socket: Duplex, { status, headers, body }: RestAnswer): void {
