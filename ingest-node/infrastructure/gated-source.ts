@@ -7,7 +7,7 @@ import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../
 export class GatedSource implements StreamSource {
   readonly #behind: () => StreamSource;
   readonly #closedBecause: () => string | null;
-  readonly #open = new Set<(reason: string) => void>();
+  readonly #open = new Set<Passage>();
 
   /** @param closedBecause asked at every opening; `null`: it may be read */
   constructor(behind: () => StreamSource, closedBecause: () => string | null) {
@@ -24,15 +24,21 @@ export class GatedSource implements StreamSource {
     if (reason !== null) return endedStream(reason, sink);
     let stream: OpenStream | null = null;
     let endReason: string | null = null;
-    const end = (why: string) => {
-      endReason ??= why;
-      stream?.close();
+    const passage: Passage = {
+      hasSpoken: false,
+      end: why => {
+        endReason ??= why;
+        stream?.close();
+      },
     };
-    this.#open.add(end);
+    this.#open.add(passage);
     stream = this.#behind().open(request, {
-      message: message => sink.message(message),
+      message: message => {
+        passage.hasSpoken = true;
+        sink.message(message);
+      },
       closed: (why, verdict) => {
-        this.#open.delete(end);
+        this.#open.delete(passage);
         sink.closed(endReason ?? why, verdict);
       },
     });
@@ -43,9 +49,16 @@ export class GatedSource implements StreamSource {
 
   /** Ends everything that is read through it now. */
   endAll(reason: string): void {
-    for (const end of this.#open) end(reason);
+    for (const { end } of this.#open) end(reason);
+  }
+
+  /** Ends what was opened and has not said a word: it would be waited for in vain. */
+  endSilent(reason: string): void {
+    for (const { hasSpoken, end } of this.#open) if (!hasSpoken) end(reason);
   }
 }
+
+type Passage = { hasSpoken: boolean; readonly end: (reason: string) => void };
 
 /** An opened stream that ends before anything came, after `open` has returned. */
 function endedStream(reason: string, sink: SourceSink): OpenStream {

@@ -63,6 +63,8 @@ export class StoredPath {
   /** @param now monotonic */
   observe(now: number): void {
     this.#availability.observe(this.health().state, now);
+    const reason = this.#closedBecause();
+    if (reason !== null) this.#gate?.endSilent(reason);
   }
 
   async stop(): Promise<void> {
