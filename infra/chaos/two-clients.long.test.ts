@@ -1,7 +1,7 @@
 import { test } from 'vitest';
 import { runTwoClients } from './testing/two-clients.ts';
 
-test('[ORD1] [GAP1] [SNP1] [RES1] [TRM1] [CNF1] [TRD1] [SLO1] five minutes: two clients whose links are cut at random miss nothing and get nothing twice', async () => {
+test('[ORD1] [GAP1] [SNP1] [RES1] [TRM1] [HB1] [CNF1] [TRD1] [SLO1] five minutes: two clients whose links are cut at random miss nothing and get nothing twice', async () => {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e6));
   console.log(`SEED=${seed}`);
   await runTwoClients({

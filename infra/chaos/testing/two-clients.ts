@@ -32,6 +32,12 @@ export type TwoClientsOptions = {
   readonly expectsConflation: boolean;
 };
 
+/**
+ * Rule HB1: heartbeats come every half a second, and three that are missing mean that the path is dead. So a client whose
+ * path was cut hears of the next one soon after.
+ */
+const MAX_SILENCE_MS = 3_000;
+
 const wait = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
 
 /**
@@ -116,7 +122,11 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
 
   const figures: Record<string, unknown>[] = [];
   for (const [name, { recorder, source }] of Object.entries(clients)) {
-    const report = checkStream({ reference: sealed, deliveries: recorder.deliveries });
+    const report = checkStream({
+      reference: sealed,
+      deliveries: recorder.deliveries,
+      maxSilenceMs: MAX_SILENCE_MS,
+    });
     expect(report.violations, `what the client on the ${name} was given`).toEqual([]);
     expect(source.counters.lost).toBe(0);
     const { events, trades, batches, snapshots, longestSilenceMs } = report.figures;
