@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { startSimulator } from '../infra/exchange-simulator/simulator.ts';
 import { EXCHANGES } from '../shared/model/exchange.ts';
 import type { ServerMessage } from '../shared/wire/messages.ts';
 import type { InfraHealth, ServiceInfo } from '../shared/wire/service-info.ts';
@@ -316,6 +317,23 @@ describe('a start that cannot work says why in a line', () => {
     await node.stop();
     await start();
   });
+});
+
+test('a restarted node knows the markets even while the exchange cannot be asked', async () => {
+  const simulator = await startSimulator({ port: 0, instruments: 12 });
+  stops.push(() => simulator.stop());
+  const exchanges = ['upbit'] as const;
+  const listed = async ({ url }: IngestNode) => {
+    const answer = await fetch(`${url}/api/instruments?exchange=upbit`);
+    return ((await answer.json()) as { instruments: { koreanName: string }[] }).instruments;
+  };
+  const first = await start({ exchanges, exchangeSimulatorUrl: simulator.url });
+  await expect.poll(() => listed(first)).not.toEqual([]);
+  const known = await listed(first);
+  await first.stop();
+  const second = await start({ exchanges, exchangeSimulatorUrl: 'http://127.0.0.1:1' });
+  await expect.poll(async () => (await listed(second)).length).toBe(known.length);
+  expect(await listed(second)).toEqual(expect.arrayContaining([expect.objectContaining({ koreanName: '비트코인' })]));
 });
 
 test('[EPO2] a restarted node goes up', async () => {

@@ -60,7 +60,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
   const startedAt = clock.now();
   const log = new StreamLog();
   const instruments = new InstrumentDirectory();
-  const settings = openSettings({
+  const settings = await openSettings({
     mysqlUrl: config.mysqlUrl,
     dataDir: config.dataDir,
     node: config.nodeId,
@@ -232,6 +232,15 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     for (const name of ['redis', 'kafka'] as const) {
       infrastructure.setEnabled(name, settings.service.switches[name]);
     }
+    void settings.knownInstruments().then(
+      known => {
+        for (const [exchange, list] of known) {
+          // Whatever has come from the exchange or the leader meanwhile is newer.
+          if (instruments.symbolsOf(exchange) === null) instruments.replace(exchange, list);
+        }
+      },
+      error => logger.warn({ error: String(error) }, 'the known instruments cannot be read'),
+    );
     await services.start();
     infrastructure.start();
     const port = await httpServer.listen();

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { Clock } from '../../shared/base/clock.ts';
+import type { ExchangeName } from '../../shared/model/exchange.ts';
+import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Logger } from '../operations/logger.ts';
 import { LeaderRecords } from './leader-records.ts';
-import { openMysqlDatabase } from './mysql-database.ts';
+import type { SettingsDatabase } from './schema.ts';
 import { SettingsCache } from './settings-cache.ts';
 import { SettingsService } from './settings-service.ts';
 import { SqlSettingsStore } from './sql-settings-store.ts';
@@ -28,15 +30,17 @@ export type OpenSettings = {
   readonly records: LeaderRecords;
   /** For the epoch of a new term (rule EPO2): what the leadership history knows. Fails while the database is away. */
   readonly epochMemory: { readonly name: string; highest(): Promise<number> };
+  /** What leaders have written of every exchange's markets, names and all. Fails while the database is away. */
+  knownInstruments(): Promise<ReadonlyMap<ExchangeName, readonly Instrument[]>>;
   /** Ends the leader's term, if there is one, and lets go of the database. */
   stop(): Promise<void>;
 };
 
 /** Nothing is opened before `service.start()`. */
-export function openSettings(options: OpenSettingsOptions): OpenSettings {
+export async function openSettings(options: OpenSettingsOptions): Promise<OpenSettings> {
   const { mysqlUrl, dataDir, clock, logger, node, listedSymbols, onRefused } = options;
   const isEmbedded = mysqlUrl === null;
-  const database = isEmbedded ? openSqliteDatabase(join(dataDir, 'settings.sqlite')) : openMysqlDatabase(mysqlUrl);
+  const database = isEmbedded ? openSqliteDatabase(join(dataDir, 'settings.sqlite')) : await openMysql(mysqlUrl);
   const component = isEmbedded ? 'settings' : 'mysql';
   const store = new SqlSettingsStore(database, () => clock.now());
   const service = new SettingsService({
@@ -52,6 +56,11 @@ export function openSettings(options: OpenSettingsOptions): OpenSettings {
   return {
     service,
     records,
+    knownInstruments: async () => {
+      const { instruments, faults } = await store.instruments();
+      if (faults.length > 0) logger.warn({ faults: faults.slice(0, 5), count: faults.length }, 'strange instruments');
+      return Map.groupBy(instruments, ({ exchange }) => exchange);
+    },
     epochMemory: { name: component, highest: () => store.highestEpoch() },
     stop: async () => {
       await records.stop();
@@ -59,4 +68,10 @@ export function openSettings(options: OpenSettingsOptions): OpenSettings {
       await store.close();
     },
   };
+}
+
+/** Whoever keeps the settings in a file does without the client: a newcomer's start is the sooner for it. */
+async function openMysql(url: string): Promise<SettingsDatabase> {
+  const { openMysqlDatabase } = await import('./mysql-database.ts');
+  return openMysqlDatabase(url);
 }

@@ -34,7 +34,7 @@ export function useSettings(): SettingsUnderTest {
       return directory;
     },
     open: async (options = {}) => {
-      const settings = openSettings({
+      const settings = await openSettings({
         mysqlUrl: null,
         dataDir: directory,
         node: 'node-1',
