@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
 import type { TestRedis } from '../../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
-import type { PathUnderTest } from '../infrastructure.suite.ts';
 import { FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY, STREAM_CHANNEL } from '../redis-layout.ts';
 import { RedisService } from '../redis-service.ts';
 import type { RedisWay } from './redis-harness.ts';
+import type { PathUnderTest } from './suite-world.ts';
 
 /** A real Redis for the suite of all infrastructures. */
 export async function startRedisPath(

@@ -1,0 +1,52 @@
+import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import { EVENTS_TOPIC, SNAPSHOT_TOPIC, STREAM_TOPIC } from '../kafka-layout.ts';
+
+/** What an operator does to a Kafka, well or not, through the client's own administration. */
+export class KafkaAdmin {
+  readonly #admin: Admin;
+  readonly #connected: Promise<void>;
+
+  constructor(brokers: string) {
+    const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, clientId: 'operator' });
+    this.#admin = kafka.admin({ retry: { retries: 10, initialRetryTime: 50, maxRetryTime: 500 } });
+    this.#connected = this.#admin.connect();
+    this.#connected.catch(() => {});
+  }
+
+  /** Deletes every topic of ours. */
+  async wipe(): Promise<void> {
+    await this.#connected;
+    const ours = [STREAM_TOPIC, SNAPSHOT_TOPIC, EVENTS_TOPIC];
+    const topics = (await this.#admin.listTopics()).filter(topic => ours.includes(topic));
+    if (topics.length > 0) await this.#admin.deleteTopics({ topics });
+  }
+
+  /** Throws away all records of a topic. */
+  async forget(topic: string): Promise<void> {
+    await this.#connected;
+    const partitions = (await this.#admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({
+      partition,
+      offset: high,
+    }));
+    await this.#admin.deleteTopicRecords({ topic, partitions });
+  }
+
+  /** The broker answers and takes no data: it asks for more replicas than there are. */
+  async refuseWrites(isRefusing: boolean): Promise<void> {
+    await this.#connected;
+    await this.#admin.alterConfigs({
+      validateOnly: false,
+      resources: [
+        {
+          type: ConfigResourceTypes.TOPIC,
+          name: STREAM_TOPIC,
+          configEntries: [{ name: 'min.insync.replicas', value: isRefusing ? '2' : '1' }],
+        },
+      ],
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#admin.disconnect();
+  }
+}

@@ -1,0 +1,50 @@
+import type { TestKafka } from '../../../infra/local/services/testing/kafka.ts';
+import { systemClock } from '../../../shared/base/clock.ts';
+import type { PathUnderTest } from '../infrastructure.suite.ts';
+import { KafkaConnection } from '../kafka-connection.ts';
+import { ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC } from '../kafka-layout.ts';
+import { KafkaService } from '../kafka-service.ts';
+import { KafkaAdmin } from './kafka-admin.ts';
+
+/** A real Kafka for the suite of all infrastructures. */
+export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
+  const brokers = [kafka.brokers];
+  const admin = new KafkaAdmin(kafka.brokers);
+  await admin.wipe();
+  const services: KafkaService[] = [];
+  return {
+    open: () => {
+      const service = new KafkaService({ brokers, clock: systemClock, paceMs: 10 });
+      services.push(service);
+      service.start();
+      return service;
+    },
+    kill: () => kafka.kill(),
+    revive: () => kafka.start(),
+    freeze: () => kafka.freeze(),
+    thaw: () => kafka.thaw(),
+    wipe: () => admin.wipe(),
+    fill: () => admin.refuseWrites(true),
+    drain: () => admin.refuseWrites(false),
+    spoil: async () => {
+      const connection = new KafkaConnection({ brokers, clock: systemClock });
+      const numbers = { writer: '1', epoch: '1', first: '1', next: '2', start: '0', lineage: '[]' };
+      const garbage = [
+        { key: null, value: 'none of ours', headers: {} },
+        { key: null, value: 'none of ours', headers: { ...numbers, type: 'none of ours' } },
+        { key: null, value: null, headers: { ...numbers, type: 'batch', writer: '9007199254740990' } },
+      ];
+      await connection.append(STREAM_TOPIC, ONLY, garbage);
+      await connection.append(
+        SNAPSHOT_TOPIC,
+        ONLY,
+        garbage.map((record, index) => ({ ...record, key: `${index}` })),
+      );
+      connection.close();
+    },
+    stop: async () => {
+      await Promise.all(services.map(service => service.stop()));
+      await admin.stop();
+    },
+  };
+}
