@@ -190,6 +190,7 @@ describe('frame reader', () => {
       '{"p":1,"p":[{"p":2}],"q":3,"p":"4"}',
       `{${DECLARED.map((key, i) => `${JSON.stringify(key)}:${i},"p":${i}`).join(',')}}`,
       '{"p":{"p":1,"q":{"p":2}},"q":{"q":1,"q":2}}',
+      ...['{"n":0,"q":0,"p":1}', '{"q":{"p":2},"p":3}', '{"q":{"q":4,"p":5},"p":6}', '[{"q":1},{"p":2}]'],
     ]) {
       expectAsLossless(Buffer.from(text));
     }

@@ -11,7 +11,7 @@
  * there is the node {@link ABSENT}, of which everything may be asked too.
  *
  * How: the frame is copied in front of a zero byte, which is no part of any JSON, so no loop looks for the end. One pass
- * writes five integers per value into an array; members of undeclared keys are written over. Keys are compared with the
+ * writes four integers per value into an array; members of undeclared keys are written over. Keys are compared with the
  * one that came at this place last time. While the digits of a number are passed, it shows where its canonical spelling
  * ends, so most numbers are read once.
  */
@@ -40,19 +40,22 @@ export const ABSENT: FrameNode = 0;
 /** A key that was declared: what it leads to can be asked for. */
 export type FrameKey = KnownKey;
 
-/** A note: kind and key; where the value begins; where its text begins and ends; where its integer digits end. */
-const RAW = 1;
-const START = 2;
-const END = 3;
-const INTEGER_END = 4;
-/** Of a container: the bits of its keys instead of the start, and the note behind its last descendant. */
+/** A note: kind, depth and key; where the text of the value begins and ends; where its integer digits end. */
+const START = 1;
+const END = 2;
+const INTEGER_END = 3;
+/** Of a container: the bits of its keys; the note around it, and when it is whole the one behind its last descendant. */
 const KEY_BITS = 2;
 const PARENT = 3;
-const AFTER = 4;
-const NOTE_LENGTH = 5;
+const AFTER = 3;
+const NOTE_LENGTH = 4;
 
 const KIND_BITS = 4;
 const KIND_MASK = (1 << KIND_BITS) - 1;
+/** Above the kind, how deep the value stands, and above that its key. */
+const DEPTH_BITS = 7;
+const KEY_UNIT = 1 << (KIND_BITS + DEPTH_BITS);
+const DEPTH_UNIT = 1 << KIND_BITS;
 const NOTHING = 0;
 const NULL = 1;
 const FALSE = 2;
@@ -68,10 +71,8 @@ const RICH_TEXT = 8;
 const ARRAY = 9;
 const OBJECT = 10;
 
-/** In place of the key: none, or one that came again later in the same object. */
-const NO_KEY = 0;
-/** An undeclared key: the value's notes are written over. */
-const SKIPPED = -1;
+/** In place of depth and key: the value of an undeclared key, whose notes are written over. */
+const SKIPPED = -1 << KIND_BITS;
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -99,6 +100,8 @@ const USUAL_NOTES = 4096 * NOTE_LENGTH;
 /** Room behind the frame for numbers that are written out. Those for which none is left are read more slowly. */
 const PLAIN_NUMBERS_BYTES = 4 * 1024;
 const BYTES_ROOM = FRAME_START + USUAL_BYTES + 1 + PLAIN_NUMBERS_BYTES;
+/** Before each of them stands where it is in the frame. */
+const RAW_START_BYTES = 4;
 /** What {@link writePlainNumber} may write before it finds a number too long. */
 const LONGEST_PLAIN_NUMBER = 3 * MAX_DECIMAL_LENGTH;
 /** Larger exponents are too large, whatever they are. */
@@ -165,8 +168,14 @@ export class FrameReader {
     const notes = this.#notes;
     if ((notes[node]! & KIND_MASK) !== OBJECT || (notes[node + KEY_BITS]! & key.bit) === 0) return ABSENT;
     const end = notes[node + AFTER]!;
+    const depth = (notes[node]! & (KEY_UNIT - 1)) >> KIND_BITS;
+    const tag = key.id * KEY_UNIT + (depth + 1) * DEPTH_UNIT;
+    const usual = node + key.place;
+    if (usual < end && (notes[usual]! & ~KIND_MASK) === tag) return usual;
     for (let at = node + NOTE_LENGTH; at < end; at = this.next(at)) {
-      if (notes[at]! >> KIND_BITS === key.id) return at;
+      if ((notes[at]! & ~KIND_MASK) !== tag) continue;
+      key.place = at - node;
+      return at;
     }
     return ABSENT;
   }
@@ -306,7 +315,7 @@ export class FrameReader {
   /** The whole value as the lossless reader gives it, for what is not read often; `undefined` when it is absent. */
   value(node: FrameNode): LosslessValue | undefined {
     if (this.#kindOf(node) === NOTHING) return undefined;
-    const start = this.#notes[node + RAW]!;
+    const start = this.#rawStart(node);
     const end = this.#pass(start, this.#afterAll());
     const read = parseLosslessJson(this.#bytes.subarray(start, end));
     return read.ok ? read.value : undefined;
@@ -321,6 +330,14 @@ export class FrameReader {
     }
     if (this.#text === '') this.#text = this.#bytes.toString('latin1', 0, this.#plainEnd);
     return this.#text.slice(start, end);
+  }
+
+  /** Where the value begins as it is written, its quote included. */
+  #rawStart(node: FrameNode): number {
+    const start = this.#notes[node + START]!;
+    if (this.#kindOf(node) >= ARRAY) return start;
+    if (start > this.#frameEnd) return this.#view.getInt32(start - RAW_START_BYTES);
+    return this.#bytes[start - 1] === QUOTE ? start - 1 : start;
   }
 
   #afterAll(): number {
@@ -373,9 +390,9 @@ export class FrameReader {
     let at = from;
     let top = firstNote;
     let depth = 0;
-    /** The key that the next value hangs on, and under which number its note goes. */
+    /** The key that the next value hangs on, and what its note says of depth and key. */
     let key = this.#rootKey;
-    let keyId = NO_KEY;
+    let tag = 0;
     /** Of the container around it: its note, whether it is an object, and the key before, at first the one it hangs on. */
     let container = 0;
     let isObject = false;
@@ -388,15 +405,15 @@ export class FrameReader {
         byte = bytes[at]!;
       }
       if (top + 2 * NOTE_LENGTH > notes.length) notes = this.#makeRoomForNotes();
-      notes[top + RAW] = at;
       let isFirst = false;
       if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         if (depth === MAX_DEPTH) throw REFUSAL;
         contexts[depth] = context;
         depth += 1;
         isObject = byte === OPEN_BRACE;
-        notes[top] = (isObject ? OBJECT : ARRAY) | (keyId << KIND_BITS);
+        notes[top] = (isObject ? OBJECT : ARRAY) | tag;
         notes[top + KEY_BITS] = 0;
+        notes[top + START] = at;
         notes[top + PARENT] = container;
         container = top;
         context = key;
@@ -419,8 +436,8 @@ export class FrameReader {
         } else if (at === start || bytes[at] === LOWER_E || bytes[at] === UPPER_E) {
           at = this.#passOddValue(start, notes, top);
         }
-        notes[top] = notes[top]! | (keyId << KIND_BITS);
-        if (keyId !== SKIPPED) top += NOTE_LENGTH;
+        notes[top] = notes[top]! | tag;
+        if (tag >= 0) top += NOTE_LENGTH;
       }
 
       // Nearly always another member comes, the one that came here last time.
@@ -429,6 +446,13 @@ export class FrameReader {
         key = expected;
         at += key.length + 1;
       } else {
+        // Or another item of an array.
+        if (!isObject && !isFirst && bytes[at] === COMMA && depth > 0) {
+          at += 1;
+          key = context;
+          tag = depth * DEPTH_UNIT;
+          continue;
+        }
         for (;;) {
           if (depth === 0) return at;
           byte = bytes[at]!;
@@ -439,9 +463,10 @@ export class FrameReader {
           if (byte !== (isObject ? CLOSE_BRACE : CLOSE_BRACKET)) break;
           at += 1;
           isFirst = false;
+          const parent = notes[container + PARENT]!;
           notes[container + AFTER] = top;
-          if (notes[container]! >> KIND_BITS === SKIPPED) top = container;
-          container = notes[container + PARENT]!;
+          if (notes[container]! < 0) top = container;
+          container = parent;
           isObject = (notes[container]! & KIND_MASK) === OBJECT;
           depth -= 1;
           context = contexts[depth]!;
@@ -452,7 +477,7 @@ export class FrameReader {
         }
         if (!isObject) {
           key = context;
-          keyId = NO_KEY;
+          tag = depth * DEPTH_UNIT;
           continue;
         }
         at = endOfSpace(bytes, at);
@@ -469,21 +494,21 @@ export class FrameReader {
         }
       }
       context = key;
-      keyId = key.id;
-      if (keyId === UNDECLARED) keyId = SKIPPED;
+      if (key.id === UNDECLARED) tag = SKIPPED;
       else {
+        tag = key.id * KEY_UNIT + depth * DEPTH_UNIT;
         const bits = notes[container + KEY_BITS]!;
-        if ((bits & key.bit) !== 0) this.#forget(container, top, keyId);
+        if ((bits & key.bit) !== 0) this.#forget(container, top, tag);
         notes[container + KEY_BITS] = bits | key.bit;
       }
     }
   }
 
   /** The key comes again: what it led to before counts no more. */
-  #forget(object: FrameNode, top: number, keyId: number): void {
+  #forget(object: FrameNode, top: number, tag: number): void {
     const notes = this.#notes;
     for (let at = object + NOTE_LENGTH; at < top; at = this.next(at)) {
-      if (notes[at]! >> KIND_BITS === keyId) notes[at] = (notes[at]! & KIND_MASK) | (NO_KEY << KIND_BITS);
+      if ((notes[at]! & ~KIND_MASK) === tag) notes[at] = notes[at]! & (KEY_UNIT - 1);
     }
   }
 
@@ -499,6 +524,7 @@ export class FrameReader {
         at += 1;
       }
       notes[top] = kind;
+      notes[top + START] = start;
       return at;
     }
     if (bytes[at] === MINUS) at += 1;
@@ -513,7 +539,7 @@ export class FrameReader {
       for (let i = from; i < at && exponent < MAX_EXPONENT; i += 1) exponent = exponent * 10 + bytes[i]! - ZERO;
       if (isNegative) exponent = -exponent;
     }
-    const plainStart = this.#plainEnd;
+    const plainStart = this.#plainEnd + RAW_START_BYTES;
     const isShort = mantissaEnd < at && at - start <= MAX_DECIMAL_LENGTH;
     const hasRoom = plainStart + LONGEST_PLAIN_NUMBER <= bytes.length;
     const end = isShort && hasRoom ? writePlainNumber(bytes, start, mantissaEnd, exponent, plainStart) : -1;
@@ -526,6 +552,7 @@ export class FrameReader {
     let integerEnd = plainStart;
     while (integerEnd < end && bytes[integerEnd] !== POINT) integerEnd += 1;
     this.#plainEnd = end;
+    this.#view.setInt32(plainStart - RAW_START_BYTES, start);
     notes[top] = bytes[start] === MINUS ? NEGATIVE : POSITIVE;
     notes[top + START] = plainStart;
     notes[top + END] = end;

@@ -15,6 +15,8 @@ export type KnownKey = {
   next: KnownKey | null;
   /** The first key of what stood in the object, or in the objects of the array, that this key led to last time. */
   inner: KnownKey | null;
+  /** Where it was found last time, counted from the object that holds it. */
+  place: number;
   /** How many bytes a frame spells it with, `"key":`. */
   readonly length: number;
   /** Four of these bytes at a time: the first, the last, and those between, of which the last may overlap. */
@@ -76,7 +78,7 @@ function keyOf(text: string, id: number): KnownKey {
   const middle: number[] = [];
   for (let at = 4; at < length - 4; at += 4) middle.push(quadAt(at));
   return {
-    ...{ text, id, bit: id === UNDECLARED ? 0 : 1 << (id & 31), next: null, inner: null },
+    ...{ text, id, bit: id === UNDECLARED ? 0 : 1 << (id & 31), next: null, inner: null, place: 0 },
     ...{ length, head: quadAt(0), tail: quadAt(length - 4), middle },
   };
 }

@@ -228,18 +228,10 @@ function toBookAndQuote(
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const units = frame.member(record, keys.units);
-  const fault = (node: FrameNode, inside = ''): Outcome =>
-    rejection('orderbook', 'invalidField', `${keys.units.text}: ${describeNode(frame, node)}${inside}`);
-  if (!frame.isArray(units)) return fault(units);
   const fields = new FrameFields(frame, record);
-  const bidSide = new BookSide(frame, 'bid');
-  const askSide = new BookSide(frame, 'ask');
-  for (let unit = frame.first(units), end = frame.end(units); unit < end; unit = frame.next(unit)) {
-    if (!frame.isObject(unit)) return fault(unit, ' inside');
-    bidSide.add(frame.member(unit, keys.bidPrice), frame.member(unit, keys.bidSize));
-    askSide.add(frame.member(unit, keys.askPrice), frame.member(unit, keys.askSize));
-  }
+  const [bidSide, askSide] = [new BookSide(frame, 'bid'), new BookSide(frame, 'ask')];
+  const misfit = readUnits(frame.member(record, keys.units), keys, bidSide, askSide);
+  if (misfit !== null) return rejection('orderbook', 'invalidField', `${keys.units.text}: ${misfit}`);
   const book: OrderBook = {
     type: 'orderBook',
     offset: 0,
@@ -250,11 +242,22 @@ function toBookAndQuote(
     bids: bidSide.top(),
     asks: askSide.top(),
   };
-  const bad = fields.fault ?? bidSide.fault ?? askSide.fault;
-  if (bad !== null) return rejection('orderbook', 'invalidField', bad);
+  const fault = fields.fault ?? bidSide.fault ?? askSide.fault;
+  if (fault !== null) return rejection('orderbook', 'invalidField', fault);
   const quote = quoteOf(book);
   if (isCrossed(quote.bid, quote.ask)) return rejection('orderbook', 'crossedBook', `${quote.bid} over ${quote.ask}`);
   return [book, quote];
+}
+
+/** Each unit is one level of both sides. Answers what is no list of units, `null` when all is well. */
+function readUnits(units: FrameNode, keys: Keys, bidSide: BookSide, askSide: BookSide): string | null {
+  if (!frame.isArray(units)) return describeNode(frame, units);
+  for (let unit = frame.first(units), end = frame.end(units); unit < end; unit = frame.next(unit)) {
+    if (!frame.isObject(unit)) return `${describeNode(frame, unit)} inside`;
+    bidSide.add(frame.member(unit, keys.bidPrice), frame.member(unit, keys.bidSize));
+    askSide.add(frame.member(unit, keys.askPrice), frame.member(unit, keys.askSize));
+  }
+  return null;
 }
 
 /**
