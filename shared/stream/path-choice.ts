@@ -3,6 +3,9 @@ import { type Backoff, fullJitterMs } from '../base/backoff.ts';
 /** After so many holes at one position on every path, nobody has what is missing. */
 const HOLE_ROUNDS = 4;
 
+/** Wide enough to spare the next server a burst, and nobody sees a price board stand still for so long. */
+const MOVE_SPREAD_MS = 50;
+
 /**
  * Which of several paths is next, and after what wait. Paths are numbers, in order of preference; what is remembered of
  * them is forgotten when the consumer moves on, but for who does not want us.
@@ -75,6 +78,11 @@ export class PathChoice {
     const [other] = this.othersThan(path);
     const mayReturn = !this.#refused.has(path);
     return mayReturn && (hasServed || other === undefined) ? path : (other ?? null);
+  }
+
+  /** Before moving to another server because this one says that it leaves: all its readers move at once. */
+  moveWaitMs(): number {
+    return MOVE_SPREAD_MS * this.#random();
   }
 
   /** The first attempt after a path that worked is nearly immediate; a round over all of them doubles the wait. */

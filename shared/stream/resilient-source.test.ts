@@ -16,6 +16,27 @@ function liveFixture(...names: readonly string[]): ResilientFixture {
   return fixture;
 }
 
+describe('a server that leaves', () => {
+  test('[HND1] sends its readers elsewhere, and they are there within 50 ms', () => {
+    const fixture = liveFixture('a', 'b');
+    fixture.source(0).last.end('this server is shutting down', 'elsewhere');
+    fixture.clock.advance(50);
+    expect(fixture.read()).toEqual(['waiting b', 'connecting b']);
+    expect(fixture.source(1).last.request.position).toEqual({ epoch: 5, offset: 11 });
+    fixture.stream.stop();
+  });
+
+  test('[HND1] that is the only one is asked again after the usual wait', () => {
+    const fixture = liveFixture('a');
+    fixture.source(0).last.end('this server is shutting down', 'elsewhere');
+    fixture.clock.advance(50);
+    expect(fixture.read()).toEqual(['waiting a']);
+    fixture.clock.advance(1_000);
+    expect(fixture.read()).toEqual(['connecting a']);
+    fixture.stream.stop();
+  });
+});
+
 describe('opening', () => {
   test('needs at least one source', () => {
     expect(() => new ResilientSource({ sources: [], onBatch: () => {}, onSnapshot: () => {} })).toThrow(RangeError);

@@ -1,5 +1,6 @@
 import type { Backoff } from '../base/backoff.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
+import type { CloseVerdict } from '../wire/close-codes.ts';
 import { type Cut, HOP_DEAD_AFTER_MS, type ServerMessage, type Snapshot } from '../wire/messages.ts';
 import { comparePositions, type Position } from '../wire/position.ts';
 import { PathChoice } from './path-choice.ts';
@@ -293,17 +294,18 @@ export class ResilientSource {
     if (this.#current === path) this.#watchPreferred();
   }
 
-  #closed(path: StreamPath, reason: string, verdict: 'reconnect' | 'stop'): void {
+  #closed(path: StreamPath, reason: string, verdict: CloseVerdict): void {
     if (path !== this.#probe && path !== this.#current) return;
     if (verdict === 'stop') this.#choice.refused(path.index);
-    if (path === this.#current) this.#failed(path, reason);
+    if (path === this.#current) this.#failed(path, reason, verdict === 'elsewhere');
     else {
       this.#choice.tried(path.index);
       this.#endTrial(path);
     }
   }
 
-  #failed(path: StreamPath, reason: string): void {
+  /** @param isLeaving its server is about to end: there is no use in going back to it */
+  #failed(path: StreamPath, reason: string, isLeaving = false): void {
     const { sources, clock } = this.#options;
     this.#current = null;
     this.#cancelPreferred();
@@ -315,12 +317,13 @@ export class ResilientSource {
       if (!probe.isUpstreamLive) this.#seek(probe, 'the server has lost its upstream');
       return;
     }
-    const next = this.#choice.after(path.index, path.hasDelivered);
+    const next = this.#choice.after(path.index, path.hasDelivered && !isLeaving);
     if (next === null) {
       this.stop(reason);
       return;
     }
-    this.#cancelRetry = clock.setTimer(this.#choice.nextWaitMs(), () => this.#open(next, reason));
+    const waitMs = isLeaving && next !== path.index ? this.#choice.moveWaitMs() : this.#choice.nextWaitMs();
+    this.#cancelRetry = clock.setTimer(waitMs, () => this.#open(next, reason));
     this.#setState({ name: 'waiting', source: sources[next]!.name, reason });
   }
 

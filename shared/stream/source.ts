@@ -9,6 +9,7 @@
  * - it calls `closed` exactly once, whoever ended it, and nothing afterwards;
  * - it holds no timers or sockets after that.
  */
+import type { CloseVerdict } from '../wire/close-codes.ts';
 import type { Cut, ServerMessage } from '../wire/messages.ts';
 import type { Position } from '../wire/position.ts';
 
@@ -23,7 +24,7 @@ export type StreamRequest = { readonly position: Position | null; readonly cut: 
 export type SourceSink = {
   message(message: ServerMessage): void;
   /** `stop`: the other side does not want us back as we are; anything else is worth another try. */
-  closed(reason: string, verdict: 'reconnect' | 'stop'): void;
+  closed(reason: string, verdict: CloseVerdict): void;
 };
 
 export type OpenStream = { close(): void };

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts';
+import type { CloseVerdict } from '../wire/close-codes.ts';
 import { HOP_DEAD_AFTER_MS, SEEKING_DEAD_AFTER_MS, type ServerMessage } from '../wire/messages.ts';
 import type { Position } from '../wire/position.ts';
 import type { OpenStream, StreamRequest, StreamSource } from './source.ts';
 
 export type PathSink = {
   message(path: StreamPath, message: ServerMessage): void;
-  closed(path: StreamPath, reason: string, verdict: 'reconnect' | 'stop'): void;
+  closed(path: StreamPath, reason: string, verdict: CloseVerdict): void;
 };
 
 export type StreamPathOptions = {
@@ -80,7 +81,7 @@ export class StreamPath {
     this.#stream?.close();
   }
 
-  #closed(reason: string, verdict: 'reconnect' | 'stop'): void {
+  #closed(reason: string, verdict: CloseVerdict): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelWatch();

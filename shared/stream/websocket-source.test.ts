@@ -60,7 +60,7 @@ describe('the WebSocket source', () => {
   });
 
   test.each([
-    [1001, 'reconnect'],
+    [1001, 'elsewhere'],
     [4002, 'reconnect'],
     [4100, 'stop'],
     [1009, 'stop'],

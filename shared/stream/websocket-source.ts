@@ -1,4 +1,4 @@
-import { closeVerdict } from '../wire/close-codes.ts';
+import { type CloseVerdict, closeVerdict } from '../wire/close-codes.ts';
 import { decodeMessage } from '../wire/json-codec.ts';
 import { SERVER_PONG } from '../wire/messages.ts';
 import { positionToQuery } from '../wire/position.ts';
@@ -33,7 +33,7 @@ export class WebSocketSource implements StreamSource {
 
   open({ position, cut }: StreamRequest, sink: SourceSink): OpenStream {
     let isOpen = true;
-    const end = (reason: string, verdict: 'reconnect' | 'stop') => {
+    const end = (reason: string, verdict: CloseVerdict) => {
       if (!isOpen) return;
       isOpen = false;
       sink.closed(reason, verdict);

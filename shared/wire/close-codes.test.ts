@@ -10,8 +10,12 @@ test.each(Object.entries(CLOSE_CODES))(
   },
 );
 
-test.each([1000, 1001, 1005, 1006, 1011, 1012, 1013, 4000, 4042, 4099, 4200])('after %i a client comes back', code => {
+test.each([1000, 1005, 1006, 1011, 1013, 4042, 4099, 4200])('after %i a client comes back', code => {
   expect(closeVerdict(code)).toBe('reconnect');
+});
+
+test.each([1001, 1012, 4000])('after %i a client goes to another server at once', code => {
+  expect(closeVerdict(code)).toBe('elsewhere');
 });
 
 test.each([1009, 4100, 4101, 4199])('after %i a client stays away', code => expect(closeVerdict(code)).toBe('stop'));

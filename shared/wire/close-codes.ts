@@ -3,13 +3,17 @@
  * 4000–4099: reconnect, resuming by position. 4100–4199: do not come back without a change.
  * 1001, 1006, 1011, 1012, 1013 mean reconnect too, as everywhere. Reasons fit the 123 bytes of a close frame.
  */
-export type CloseVerdict = 'reconnect' | 'stop';
+export type CloseVerdict =
+  | 'reconnect'
+  /** At once, and to another server where there is one: this one is about to leave. */
+  | 'elsewhere'
+  | 'stop';
 
 type CloseCode = { readonly code: number; readonly reason: string; readonly verdict: CloseVerdict };
 
 export const CLOSE_CODES = {
-  goingAway: { code: 1001, reason: 'this server is shutting down', verdict: 'reconnect' },
-  reassigned: { code: 4000, reason: 'please reconnect: another server will take you', verdict: 'reconnect' },
+  goingAway: { code: 1001, reason: 'this server is shutting down', verdict: 'elsewhere' },
+  reassigned: { code: 4000, reason: 'please reconnect: another server will take you', verdict: 'elsewhere' },
   upstreamReset: {
     code: 4001,
     reason: 'please reconnect: this server lost its place in the stream',
@@ -29,7 +33,11 @@ export type CloseCodeName = keyof typeof CLOSE_CODES;
 
 const BY_CODE = new Map<number, CloseCode>(Object.values(CLOSE_CODES).map(entry => [entry.code, entry]));
 
+/** RFC 6455's registry; a proxy in front of us may say so. */
+const SERVICE_RESTART = 1012;
+
 /** What a client does after a close with this code. Unknown codes mean reconnect, but for 41xx. */
 export function closeVerdict(code: number): CloseVerdict {
+  if (code === SERVICE_RESTART) return 'elsewhere';
   return BY_CODE.get(code)?.verdict ?? (code >= 4100 && code < 4200 ? 'stop' : 'reconnect');
 }

@@ -1,4 +1,5 @@
 import { trade } from '../../model/testing/market-events.ts';
+import type { CloseVerdict } from '../../wire/close-codes.ts';
 import { heartbeatAt } from '../../wire/json-codec.ts';
 import type { Batch, ServerMessage, Snapshot, SnapshotReason, UpstreamState } from '../../wire/messages.ts';
 import type { Lineage } from '../../wire/position.ts';
@@ -70,7 +71,7 @@ export class Opening {
     this.say({ type: 'snapshot', epoch, offset, ...rest, ...more });
   }
 
-  end(reason = 'the network', verdict: 'reconnect' | 'stop' = 'reconnect'): void {
+  end(reason = 'the network', verdict: CloseVerdict = 'reconnect'): void {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.#sink.closed(reason, verdict);
