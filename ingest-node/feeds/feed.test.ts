@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
-import { Feed, type FeedReport, OVERLAP_MS } from './feed.ts';
+import { Feed, type FeedReport, MARKET_CHECK_MS, OVERLAP_MS } from './feed.ts';
 import { HEALTHY_AFTER_MS, STALE_PATIENCE_MS } from './feed-transitions.ts';
 import { FIRST_DATA_LIMIT_MS, OPEN_LIMIT_MS } from './line.ts';
 import { ConnectLimiter } from './rate-limit.ts';
@@ -452,6 +452,40 @@ describe('planned reconnection', () => {
     expect(socket.isClosing).toBe(false);
     socket.frame('data');
     expect(frames.at(-1)).toBe('data');
+  });
+
+  test('a market that falls silent against its rhythm, while others go on, gets another socket: once for one silence', async () => {
+    const MINUTE = 60_000;
+    const speak = async (socket: FakeSocket, ms: number, text: string) => {
+      for (let passed = 0; passed < ms; passed += 1_000) {
+        await clock.advanceAndSettle(1_000);
+        socket.frame(text);
+      }
+    };
+    const feed = makeFeed();
+    const socket = await goLive(feed);
+    await speak(socket, 12 * MINUTE, 'data A/KRW B/KRW');
+    await speak(socket, MINUTE, 'data B/KRW');
+    expect(network.sockets).toHaveLength(1);
+    await speak(socket, MARKET_CHECK_MS, 'data B/KRW');
+    expect(network.sockets).toHaveLength(2);
+    expect(feed.report).toMatchObject({ state: 'live', reason: expect.stringMatching(/^no data of A\/KRW for \d+ s/) });
+    const next = network.last.open();
+    await speak(next, 2_000, 'data A/KRW B/KRW');
+    expect([network.standing, feed.report]).toMatchObject([[next], { state: 'live', reason: null }]);
+    // This time another socket does not help: nobody trades it any more.
+    await speak(next, 12 * MINUTE, 'data A/KRW B/KRW');
+    // It has shown that it may be silent for more than a minute.
+    await speak(next, 7 * MINUTE, 'data B/KRW');
+    expect(network.sockets).toHaveLength(2);
+    for (let check = 0; check < 30 && network.sockets.length < 3; check++) {
+      await speak(next, MARKET_CHECK_MS, 'data B/KRW');
+    }
+    const last = network.last.open();
+    await speak(last, 2_000, 'data B/KRW');
+    await speak(last, 60 * MINUTE, 'data B/KRW');
+    expect(network.sockets).toHaveLength(3);
+    expect(states()).toEqual(['connecting', 'live', 'live', 'live', 'live', 'live']);
   });
 
   test('another list of instruments is subscribed on another socket, the same list is not', async () => {

@@ -8,8 +8,10 @@ import type { Instrument } from '../../shared/model/instrument.ts';
 import type { ExchangeAdapter } from '../exchanges/exchange-adapter.ts';
 import { conditionOf, type FeedCondition, type FeedMachineState, type LineNumber } from './feed-state.ts';
 import { type FeedEffect, type FeedMachineEvent, stepFeed } from './feed-transitions.ts';
-import { type FrameHandler, Line } from './line.ts';
+import { type FrameHandler, type FrameMeaning, Line } from './line.ts';
+import { MarketRhythms } from './market-rhythms.ts';
 import type { ConnectLimiter } from './rate-limit.ts';
+import * as reasons from './reasons.ts';
 import type { Dial } from './socket.ts';
 
 /** A change of a feed's state, in words for people: a `feed` event before it is sealed. */
@@ -39,6 +41,10 @@ export type FeedOptions = {
 
 /** Both sockets of a planned reconnection deliver for this long: the last subscriptions take a round trip to begin. */
 export const OVERLAP_MS = 1_000;
+/** Markets that fell silent are looked for this often. */
+export const MARKET_CHECK_MS = 10_000;
+/** A check this late means that we slept: what came meanwhile has not been read yet. */
+const LATE_MS = 2_000;
 
 export class Feed {
   readonly key: string;
@@ -50,8 +56,10 @@ export class Feed {
   #instruments: readonly Instrument[];
   #lineCount = 0;
   #frameCount = 0;
+  readonly #rhythms = new MarketRhythms();
   #cancelWake: CancelTimer | null = null;
   #cancelSettle: CancelTimer | null = null;
+  #cancelCheck: CancelTimer | null = null;
 
   constructor(options: FeedOptions) {
     this.key = options.key;
@@ -63,6 +71,7 @@ export class Feed {
 
   start(): void {
     this.#dispatch({ type: 'start' });
+    if (this.#cancelCheck === null) this.#checkLater();
   }
 
   /** No frame is handed over after the call. Resolves when nothing is open any more, within a second. */
@@ -70,6 +79,8 @@ export class Feed {
     this.#dispatch({ type: 'stop' });
     this.#cancelWake?.();
     this.#cancelSettle?.();
+    this.#cancelCheck?.();
+    this.#cancelCheck = null;
     await Promise.all(this.#closing);
   }
 
@@ -77,6 +88,7 @@ export class Feed {
   setInstruments(instruments: readonly Instrument[]): void {
     const isSame = sameCodes(this.#instruments, instruments);
     this.#instruments = instruments;
+    this.#rhythms.keep(new Set(instruments.map(({ symbol }) => symbol)));
     if (!isSame) this.#dispatch({ type: 'relisted' });
   }
 
@@ -151,7 +163,9 @@ export class Feed {
     const started = new Line(options, {
       onFrame: (bytes, receivedTime) => {
         this.#frameCount++;
-        return onFrame(bytes, receivedTime);
+        const meaning = onFrame(bytes, receivedTime);
+        this.#listen(meaning);
+        return meaning;
       },
       onData: () => this.#onData(line, started),
       onDelayed: reason => this.#dispatch({ type: 'delayed', line, reason }),
@@ -173,6 +187,36 @@ export class Feed {
     if (state.name === 'live' && state.line === number) return;
     const isFirstLine = (state.name === 'connecting' || state.name === 'stale') && state.line === number;
     if (isFirstLine || line.isSubscribed) this.#dispatch({ type: 'data', line: number });
+  }
+
+  #listen(meaning: FrameMeaning): void {
+    if (meaning.kind !== 'events' || meaning.events === undefined) return;
+    const now = this.#options.clock.monotonic();
+    for (const { symbol } of meaning.events) if (symbol !== null) this.#rhythms.beat(symbol, now);
+  }
+
+  #checkLater(): void {
+    const { clock } = this.#options;
+    const due = clock.monotonic() + MARKET_CHECK_MS;
+    this.#cancelCheck = clock.setTimer(MARKET_CHECK_MS, () => {
+      this.#checkMarkets(clock.monotonic(), clock.monotonic() - due > LATE_MS);
+      this.#checkLater();
+    });
+  }
+
+  /** A market that is silent against its rhythm may have lost its subscription: another socket is asked for all again. */
+  #checkMarkets(now: number, isLate: boolean): void {
+    const state = this.#state;
+    if (state.name !== 'live' || isLate) {
+      this.#rhythms.rest(now);
+      return;
+    }
+    const [first, ...others] = this.#rhythms.silent(now);
+    if (first === undefined) return;
+    const all = others.length === 0 ? first.symbol : `${first.symbol} and ${others.length} more`;
+    const reason = `no data of ${all} for ${reasons.seconds(first.silentMs)}, against the market's rhythm`;
+    this.#dispatch({ type: 'refused', line: state.line, reason });
+    this.#dispatch({ type: 'replaceDue', line: state.line, reason });
   }
 
   #releaseLine(number: LineNumber): void {

@@ -18,7 +18,11 @@ import type { Dial, Socket, SocketEnd } from './socket.ts';
  * the rest, and hears the control messages that are for it.
  */
 export type FrameMeaning =
-  | { readonly kind: 'events' | 'rejected' }
+  | {
+      readonly kind: 'events' | 'rejected';
+      /** What it said of which market, where its owner tells: a market's own silence can then be noticed. */
+      readonly events?: readonly { readonly symbol: string | null }[];
+    }
   | { readonly kind: 'control'; readonly control: ControlMessage };
 
 /** `bytes` are valid during the call only. */

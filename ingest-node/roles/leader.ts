@@ -226,7 +226,7 @@ export class Leader {
       this.#options.distributor.offer(this.converter.admit(books, receivedTime));
     }
     if (control !== null) return { kind: 'control', control };
-    return { kind: isData ? 'events' : 'rejected' };
+    return { kind: isData ? 'events' : 'rejected', events };
   }
 
   feeds(): FeedStatus[] {

@@ -91,12 +91,12 @@ export class FakeNetwork {
   }
 }
 
-/** `data …`, `garbage …`, `up`, `ack`, `shutdown`, `refuse CODE text`. */
+/** `data SYMBOL…`, `garbage …`, `up`, `ack`, `shutdown`, `refuse CODE text`. */
 export function meaningOf(text: string): FrameMeaning {
   const [word, ...rest] = text.split(' ');
   switch (word) {
     case 'data':
-      return { kind: 'events' };
+      return { kind: 'events', events: rest.map(symbol => ({ symbol })) };
     case 'up':
       return { kind: 'control', control: { name: 'alive' } };
     case 'ack':
