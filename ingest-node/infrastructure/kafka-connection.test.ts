@@ -45,9 +45,9 @@ describeWithService('kafka', 'a connection to a Kafka', () => {
     const after = await successor.nextIdentity('pen');
     expect(await connection.append('one', 0, [record('2')], { identity: before, sequence: 1 })).toBe(end + 1);
     expect(await successor.append('one', 0, [record('3')], { identity: after, sequence: 0 })).toBe(end + 2);
-    await expect(
-      connection.append('one', 0, [record('4')], { identity: before, sequence: 2 }),
-    ).rejects.toMatchObject({ type: 'INVALID_PRODUCER_EPOCH' });
+    await expect(connection.append('one', 0, [record('4')], { identity: before, sequence: 2 })).rejects.toMatchObject({
+      type: 'INVALID_PRODUCER_EPOCH',
+    });
     expect(await successor.end('one', 0)).toBe(end + 3);
     successor.close();
   });

@@ -44,6 +44,8 @@ export type KafkaConnectionOptions = {
   readonly clock: Clock;
   /** How long a request may take before it counts as failed, plus what its bytes need. */
   readonly requestTimeoutMs?: number;
+  /** Made around every request. A refusal is an answer, and does not reject. */
+  readonly measured?: <Answer>(request: () => Promise<Answer>) => Promise<Answer>;
 };
 
 /** A slow line is not a dead one: so many bytes more, a millisecond more. */
@@ -90,8 +92,8 @@ export class KafkaConnection {
   #leaders = new Map<string, ReadonlyMap<number, number>>();
   #isClosed = false;
 
-  constructor({ requestTimeoutMs = 1_000, ...options }: KafkaConnectionOptions) {
-    this.#options = { requestTimeoutMs, ...options };
+  constructor({ requestTimeoutMs = 1_000, measured = request => request(), ...options }: KafkaConnectionOptions) {
+    this.#options = { requestTimeoutMs, measured, ...options };
     this.name = `kafka ${options.brokers[0]}`;
   }
 
@@ -230,6 +232,7 @@ export class KafkaConnection {
 
   /** Ends every socket; what was asked is answered with the reason. The next request dials anew. */
   drop(reason: string): void {
+    this.#seed++;
     for (const socket of this.#sockets) socket.destroy(new Error(reason));
     this.#sockets.clear();
     this.#dialled = new Map();
@@ -243,20 +246,20 @@ export class KafkaConnection {
 
   async #ask<Result>(bytes: number, request: () => Promise<Result>, extraMs = 0): Promise<Result> {
     if (this.#isClosed) throw new Error('closed by us');
-    const deadlineMs = this.#options.requestTimeoutMs + extraMs + bytes / BYTES_PER_MS;
-    try {
-      return await within(request(), Math.round(deadlineMs), this.#options.clock);
-    } catch (error) {
-      const { type, message, name } = error as Error & { type?: string };
-      if (name === 'KafkaJSConnectionError' || name === 'KafkaJSConnectionClosedError' || type === undefined) {
-        this.#seed++;
-        this.drop(message);
-        throw error;
-      }
-      // A broker that says no may not be the one to ask.
-      this.#leaders = new Map();
-      throw new KafkaRefusal(type, message);
-    }
+    const { requestTimeoutMs, clock, measured } = this.#options;
+    const deadlineMs = Math.round(requestTimeoutMs + extraMs + bytes / BYTES_PER_MS);
+    const answer = await measured(() =>
+      within(request(), deadlineMs, clock).catch((error: unknown) => {
+        const refusal = refusalOf(error);
+        if (refusal === null) this.drop((error as Error).message);
+        // A broker that says no may not be the one to ask.
+        this.#leaders = new Map();
+        if (refusal === null) throw error;
+        return refusal;
+      }),
+    );
+    if (answer instanceof KafkaRefusal) throw answer;
+    return answer;
   }
 
   async #leaderOf(topic: string, partition: number): Promise<Broker> {
@@ -335,6 +338,13 @@ async function loadClient() {
   ]);
   const logger = loggers.default.createLogger({ level: 0, logCreator: () => () => {} });
   return { Broker: broker.default, ConnectionPool: connectionPool.default, logger };
+}
+
+/** What the broker said, when it was the broker; `null` when nobody did. */
+function refusalOf(error: unknown): KafkaRefusal | null {
+  if (error instanceof KafkaRefusal) return error;
+  const { type, message, name } = error as Error & { readonly type?: string };
+  return type === undefined || name.startsWith('KafkaJSConnection') ? null : new KafkaRefusal(type, message);
 }
 
 function addressOf(broker: string): Address {

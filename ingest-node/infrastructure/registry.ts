@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import type { InfrastructureName, InfrastructureService } from './infrastructure-service.ts';
 import type { KafkaAccess } from './kafka-access.ts';
+import { KafkaService } from './kafka-service.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { RedisService } from './redis-service.ts';
 
@@ -14,6 +15,7 @@ type Factory = (access: InfrastructureAccess, clock: Clock) => InfrastructureSer
 
 /** Every infrastructure that stores the stream, best first. A new one is a file of its own, a line here, and the suite. */
 const FACTORIES = {
+  kafka: ({ kafka }, clock) => (kafka == null ? null : new KafkaService({ ...kafka, clock })),
   redis: ({ redis }, clock) => (redis === null ? null : new RedisService({ connection: redis, clock })),
 } as const satisfies Partial<Record<InfrastructureName, Factory>>;
 

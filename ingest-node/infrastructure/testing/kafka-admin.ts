@@ -31,7 +31,7 @@ export class KafkaAdmin {
     await this.#admin.deleteTopicRecords({ topic, partitions });
   }
 
-  /** The broker answers and takes no data: it asks for more replicas than there are. */
+  /** The broker answers and takes no data. */
   async refuseWrites(isRefusing: boolean): Promise<void> {
     await this.#connected;
     await this.#admin.alterConfigs({
@@ -40,7 +40,7 @@ export class KafkaAdmin {
         {
           type: ConfigResourceTypes.TOPIC,
           name: STREAM_TOPIC,
-          configEntries: [{ name: 'min.insync.replicas', value: isRefusing ? '2' : '1' }],
+          configEntries: [{ name: 'max.message.bytes', value: isRefusing ? '1' : '16777216' }],
         },
       ],
     });

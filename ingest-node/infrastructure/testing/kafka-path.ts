@@ -1,10 +1,11 @@
 import type { TestKafka } from '../../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
-import type { PathUnderTest } from '../infrastructure.suite.ts';
+
 import { KafkaConnection } from '../kafka-connection.ts';
 import { ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC } from '../kafka-layout.ts';
 import { KafkaService } from '../kafka-service.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
+import type { PathUnderTest } from './suite-world.ts';
 
 /** A real Kafka for the suite of all infrastructures. */
 export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {

@@ -1,0 +1,54 @@
+import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
+import { endOf, ONLY, readStreamRecord, STREAM_TOPIC, type StreamRecord } from './kafka-layout.ts';
+import { firstWhich, lastWhich, type Place } from './kafka-search.ts';
+
+/** What the last record of the stream says of it. */
+export type KafkaTail = {
+  readonly writer: number;
+  readonly position: Position | null;
+  readonly lineage: Lineage;
+  /** Offset of the record with which the unbroken history begins. */
+  readonly start: number;
+  /** Offset of the next record. */
+  readonly end: number;
+};
+
+/**
+ * The end of the stream: one record says all, so what is read is one batch of the broker's. Where others have written
+ * behind it they are stepped over. Rejects with `UNKNOWN_TOPIC_OR_PARTITION` where there is no such topic.
+ * @param before the end as of that offset
+ */
+export async function readTail(
+  connection: KafkaConnection,
+  onFault: (fault: string) => void,
+  before?: number,
+): Promise<KafkaTail> {
+  const [start, newest] = await Promise.all([connection.start(STREAM_TOPIC, ONLY), connection.end(STREAM_TOPIC, ONLY)]);
+  const end = before ?? newest;
+  let highest = 0;
+  const { found, foreign } = await lastWhich(connection, STREAM_TOPIC, { start, end }, read => {
+    const record = readStreamRecord(read);
+    // A lower writer's record behind a higher one's is none (rule ORD2).
+    if (record === null || record.writer < highest) return null;
+    highest = record.writer;
+    return record;
+  });
+  if (foreign > 0) onFault(`${STREAM_TOPIC} holds records that are none of ours`);
+  if (found === null) return { writer: 0, position: null, lineage: [], start: end, end };
+  const { writer, lineage } = found.record;
+  return { writer, position: endOf(found.record), lineage, start: Math.max(found.record.start, start), end };
+}
+
+/** The first record of the unbroken history that brings it beyond a position; `null`: nothing does yet. */
+export function findPlace(
+  connection: KafkaConnection,
+  position: Position,
+  range: Pick<KafkaTail, 'start' | 'end'>,
+): Promise<Place<StreamRecord> | null> {
+  const isBeyond = (record: StreamRecord) => {
+    const end = endOf(record);
+    return end !== null && comparePositions(end, position) > 0;
+  };
+  return firstWhich(connection, STREAM_TOPIC, range, readStreamRecord, isBeyond);
+}

@@ -1,0 +1,215 @@
+import type { Lineage, Position } from '../../shared/wire/position.ts';
+import { FencedError, type PathTail } from './infrastructure-service.ts';
+import { type KafkaConnection, type KafkaRecord, KafkaRefusal, type ProducerIdentity } from './kafka-connection.ts';
+import {
+  headOf,
+  ONLY,
+  SNAPSHOT_PLAN,
+  SNAPSHOT_TOPIC,
+  STREAM_PLAN,
+  STREAM_TOPIC,
+  type StreamRecord,
+  writeSnapshotRecord,
+  writeStreamRecord,
+} from './kafka-layout.ts';
+import { type KafkaTail, readTail } from './kafka-tail.ts';
+import { ensureTopics } from './kafka-topics.ts';
+import type { PathAnswer, PathSnapshot, PathUnit, PathWriter } from './path-publisher.ts';
+
+export type KafkaWriterOptions = {
+  readonly connection: KafkaConnection;
+  /** Told what was found where something of ours should be. */
+  readonly onFault: (fault: string) => void;
+  /** Told what has arrived. */
+  readonly onArrived?: (position: Position) => void;
+};
+
+/** Whoever took the name last is the writer; see {@link KafkaWriter}. */
+const PEN = STREAM_TOPIC;
+/** How often a fence is tried anew because somebody else raised one in the same moment. */
+const FENCE_ATTEMPTS = 4;
+
+/** What is known of the topic while nobody else writes. */
+type Pen = {
+  readonly writer: number;
+  readonly identity: ProducerIdentity;
+  /** Offset that the next record must get. */
+  end: number;
+  start: number;
+  position: Position | null;
+  lineage: Lineage;
+  /** Numbers that the broker counts along, by topic: it refuses what is repeated or left out. */
+  readonly sequences: Map<string, number>;
+};
+
+/**
+ * The writing half of the stream in a Kafka. A fence is two things in this order: the name of the writer is taken at the
+ * broker, and a record is written under it. From that record on the broker refuses what anybody wrote under the name
+ * before, also what was on its way; so the end of the stream is final there, and each later write needs no question.
+ * Should the broker have forgotten the name, the offset of the next write says that somebody else has written, and every
+ * reader drops the lower writer's records (rule ORD2).
+ */
+export class KafkaWriter implements PathWriter {
+  readonly #options: KafkaWriterOptions;
+  #pen: Pen | null = null;
+  /** The state of the path as of a snapshot is missing, whatever became of it. */
+  #lacksSnapshot = false;
+
+  constructor(options: KafkaWriterOptions) {
+    this.#options = options;
+  }
+
+  async fence(writer: number): Promise<PathTail> {
+    const { connection } = this.#options;
+    this.#pen = null;
+    await ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#pen = await this.#raise(writer);
+        const { position, lineage } = this.#pen;
+        return { writer, position, lineage };
+      } catch (error) {
+        if (!isShutOut(error) || attempt === FENCE_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #raise(writer: number): Promise<Pen> {
+    let tail = await this.#readTail();
+    if (tail.writer > writer) throw new FencedError('kafka', tail.writer);
+    const identity = await this.#options.connection.nextIdentity(PEN);
+    const pen: Pen = { ...tail, writer, identity, sequences: new Map() };
+    while (!(await this.#append(pen, [this.#mark(pen, 'fence')]))) {
+      // Somebody wrote between the look and the fence, and nobody can any more: a second record says what is true.
+      tail = await this.#readTail(pen.end - 1);
+      if (tail.writer > writer) throw new FencedError('kafka', tail.writer);
+      Object.assign(pen, { position: tail.position, lineage: tail.lineage, start: tail.start });
+    }
+    return pen;
+  }
+
+  async append(unit: PathUnit): Promise<PathAnswer> {
+    return this.#write(unit.writer, pen => {
+      const records: KafkaRecord[] = [];
+      if (unit.replaces || pen.position === null) {
+        if (pen.position !== null) records.push(this.#mark(pen, 'gap'));
+        pen.start = pen.end + records.length;
+      }
+      for (const message of unit.messages) {
+        const head = headOf(message);
+        pen.lineage = head.lineage ?? pen.lineage;
+        const { epoch, first, next, part = 1, parts = 1 } = head;
+        records.push(this.#record(pen, { type: 'batch', epoch, first, next, part, parts }, message));
+      }
+      pen.position = unit.position;
+      return records;
+    });
+  }
+
+  beat(writer: number, _after: Position | null, message: string): Promise<PathAnswer> {
+    return this.#write(writer, pen => [this.#mark(pen, 'heartbeat', message)]);
+  }
+
+  async writeSnapshot({ writer, position, lineage, messages }: PathSnapshot): Promise<void> {
+    const parts = messages.length;
+    const records = messages.map((message, index) =>
+      writeSnapshotRecord({ writer, position, part: index + 1, parts }, message),
+    );
+    const pen = this.#penOf(writer);
+    if (pen === null) throw new Error('the path was not looked at');
+    await this.#refused(writer, () => this.#appendTo(SNAPSHOT_TOPIC, pen, records));
+    this.#lacksSnapshot = false;
+    if (position.epoch === pen.position?.epoch) pen.lineage = lineage;
+  }
+
+  /** What lies there, without raising anything. */
+  async tail(): Promise<PathTail> {
+    try {
+      const { writer, position, lineage } = await this.#readTail();
+      return { writer, position, lineage };
+    } catch (error) {
+      if (error instanceof KafkaRefusal && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') {
+        return { writer: 0, position: null, lineage: [] };
+      }
+      throw error;
+    }
+  }
+
+  /** Whoever looked found no snapshots. */
+  missSnapshot(): void {
+    this.#lacksSnapshot = true;
+  }
+
+  #readTail(before?: number): Promise<KafkaTail> {
+    const { connection, onFault } = this.#options;
+    return readTail(connection, onFault, before);
+  }
+
+  #penOf(writer: number): Pen | null {
+    return this.#pen?.writer === writer ? this.#pen : null;
+  }
+
+  async #write(writer: number, compose: (pen: Pen) => KafkaRecord[]): Promise<PathAnswer> {
+    const pen = this.#penOf(writer);
+    if (pen === null) return { hasMoved: true, lacksSnapshot: this.#lacksSnapshot };
+    const isLevel = await this.#refused(writer, () => this.#append(pen, compose(pen)));
+    if (!isLevel) this.#options.onFault(`${STREAM_TOPIC} holds records of somebody else`);
+    if (isLevel && pen.position !== null) this.#options.onArrived?.(pen.position);
+    return { hasMoved: !isLevel, lacksSnapshot: this.#lacksSnapshot };
+  }
+
+  /** A writer that is shut out learns by whom. */
+  async #refused<Result>(writer: number, write: () => Promise<Result>): Promise<Result> {
+    try {
+      return await write();
+    } catch (error) {
+      this.#pen = null;
+      if (!isShutOut(error)) throw error;
+      const { writer: higher } = await this.#readTail();
+      throw higher > writer ? new FencedError('kafka', higher) : error;
+    }
+  }
+
+  /** Whether nobody else has written in between. */
+  async #append(pen: Pen, records: readonly KafkaRecord[]): Promise<boolean> {
+    const base = await this.#appendTo(STREAM_TOPIC, pen, records);
+    const isLevel = base === pen.end;
+    pen.end = base + records.length;
+    return isLevel;
+  }
+
+  async #appendTo(topic: string, pen: Pen, records: readonly KafkaRecord[]): Promise<number> {
+    const sequence = pen.sequences.get(topic) ?? 0;
+    const base = await this.#options.connection.append(topic, ONLY, records, { identity: pen.identity, sequence });
+    pen.sequences.set(topic, sequence + records.length);
+    return base;
+  }
+
+  /** A record that brings nothing: the path ends where it did. */
+  #mark(pen: Pen, type: 'fence' | 'gap' | 'heartbeat', message: string | null = null): KafkaRecord {
+    const { epoch, offset } = pen.position ?? { epoch: 0, offset: 0 };
+    return this.#record(pen, { type, epoch, first: offset + 1, next: offset + 1 }, message);
+  }
+
+  #record(
+    { writer, start, lineage }: Pen,
+    says: Pick<StreamRecord, 'type' | 'epoch' | 'first' | 'next'> & Partial<Pick<StreamRecord, 'part' | 'parts'>>,
+    value: string | null,
+  ): KafkaRecord {
+    return writeStreamRecord({ part: 1, parts: 1, ...says, writer, start, lineage }, value);
+  }
+}
+
+/** The broker has seen a later owner of the name, or cannot place what we count: both mean that we have to look again. */
+function isShutOut(error: unknown): boolean {
+  return error instanceof KafkaRefusal && SHUT_OUT.has(error.type);
+}
+
+const SHUT_OUT = new Set([
+  'INVALID_PRODUCER_EPOCH',
+  'PRODUCER_FENCED',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'DUPLICATE_SEQUENCE_NUMBER',
+]);
