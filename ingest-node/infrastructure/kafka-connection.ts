@@ -323,6 +323,8 @@ export class KafkaConnection {
 
   #openSocket({ host, port, onConnect }: Address & { readonly onConnect: () => void }): Socket {
     const socket = connect({ host, port, noDelay: true, keepAlive: true }, onConnect);
+    // The client lets go of a dead socket once for each request that it failed, and listens each time.
+    socket.setMaxListeners(0);
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     if (this.#isClosed) socket.destroy(new Error('closed by us'));

@@ -1,7 +1,8 @@
-import type { Lineage, Position } from '../../shared/wire/position.ts';
+import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import { FencedError, type PathTail } from './infrastructure-service.ts';
 import { type KafkaConnection, type KafkaRecord, KafkaRefusal, type ProducerIdentity } from './kafka-connection.ts';
 import {
+  endOf,
   headOf,
   ONLY,
   SNAPSHOT_PLAN,
@@ -28,6 +29,8 @@ export type KafkaWriterOptions = {
 const PEN = STREAM_TOPIC;
 /** How often a fence is tried anew because somebody else raised one in the same moment. */
 const FENCE_ATTEMPTS = 4;
+
+const NOTHING: Position = { epoch: 0, offset: 0 };
 
 /** What is known of the topic while nobody else writes. */
 type Pen = {
@@ -107,7 +110,16 @@ export class KafkaWriter implements PathWriter {
   }
 
   beat(writer: number, _after: Position | null, message: string): Promise<PathAnswer> {
-    return this.#write(writer, pen => [this.#mark(pen, 'heartbeat', message)]);
+    return this.#write(writer, pen => {
+      const { epoch, next } = headOf(message);
+      const position = endOf({ epoch, next });
+      // A log that holds nothing more of what the path lacks: a loss, though nothing has followed it yet.
+      if (position !== null && position.offset > 0 && comparePositions(position, pen.position ?? NOTHING) > 0) {
+        pen.position = position;
+        pen.start = pen.end;
+      }
+      return [this.#mark(pen, 'heartbeat', message)];
+    });
   }
 
   async writeSnapshot({ writer, position, lineage, messages }: PathSnapshot): Promise<void> {
@@ -187,7 +199,7 @@ export class KafkaWriter implements PathWriter {
 
   /** A record that brings nothing: the path ends where it did. */
   #mark(pen: Pen, type: 'fence' | 'gap' | 'heartbeat', message: string | null = null): KafkaRecord {
-    const { epoch, offset } = pen.position ?? { epoch: 0, offset: 0 };
+    const { epoch, offset } = pen.position ?? NOTHING;
     return this.#record(pen, { type, epoch, first: offset + 1, next: offset + 1 }, message);
   }
 

@@ -21,14 +21,10 @@ export class KafkaAdmin {
     if (topics.length > 0) await this.#admin.deleteTopics({ topics });
   }
 
-  /** Throws away all records of a topic. */
-  async forget(topic: string): Promise<void> {
+  /** Throws away the records of a topic's only partition before an offset. */
+  async forget(topic: string, before: number): Promise<void> {
     await this.#connected;
-    const partitions = (await this.#admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({
-      partition,
-      offset: high,
-    }));
-    await this.#admin.deleteTopicRecords({ topic, partitions });
+    await this.#admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: `${before}` }] });
   }
 
   /** The broker answers and takes no data. */

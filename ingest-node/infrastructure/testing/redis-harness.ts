@@ -3,6 +3,9 @@ import { vi } from 'vitest';
 import { TcpProxy } from '../../../infra/chaos/tcp-proxy.ts';
 import type { TestRedis } from '../../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
+import type { RedisConnection } from '../../../shared/stream/redis/redis-connection.ts';
+import { entryId, HISTORY_KEY, SNAPSHOT_KEY } from '../../../shared/stream/redis/redis-layout.ts';
+import { RedisSource } from '../../../shared/stream/redis/redis-source.ts';
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../../shared/stream/source.ts';
 import { type StreamHarness, untilInRealTime } from '../../../shared/stream/stream.suite.ts';
 import { StreamLog } from '../../../shared/stream/stream-log.ts';
@@ -10,10 +13,8 @@ import { Publisher } from '../../../shared/stream/testing/publisher.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { openRedisStore } from '../../gateway/testing/open-redis-store.ts';
 import { silentLogger } from '../../operations/logger.ts';
-import type { RedisConnection } from '../redis-connection.ts';
-import { entryId, HISTORY_KEY, SNAPSHOT_KEY } from '../redis-layout.ts';
+import type { InfrastructureService } from '../infrastructure-service.ts';
 import { RedisService } from '../redis-service.ts';
-import { RedisSource } from '../redis-source.ts';
 import { RestRedisConnection } from '../rest-redis-connection.ts';
 import { TcpRedisConnection } from '../tcp-redis-connection.ts';
 
@@ -130,9 +131,9 @@ export async function startRedisHarness(
 }
 
 export class LeadingPublisher extends Publisher {
-  readonly #service: RedisService;
+  readonly #service: Pick<InfrastructureService, 'publish'>;
 
-  constructor(service: RedisService) {
+  constructor(service: Pick<InfrastructureService, 'publish'>) {
     super(new StreamLog(), () => systemClock.monotonic());
     this.#service = service;
   }
@@ -147,7 +148,7 @@ export class LeadingPublisher extends Publisher {
 }
 
 /**
- * Opens when Redis holds what the log held: the suite asks at once for what a path of its own needs some milliseconds to
+ * Opens when the path holds what the log held: the suite asks at once for what a path of its own needs some milliseconds to
  * carry. A cut is felt at once, as between a reader and a node.
  */
 export class LevelSource implements StreamSource {
