@@ -211,8 +211,7 @@ export class NodeRole {
       const warm = this.#warm?.take() ?? [];
       this.#endWarmUp();
       this.distributor.offer(warm);
-      const inheritedFrom = this.#followedSince ?? this.#lastPublished();
-      if (inheritedFrom !== null) this.leader.converter.inheritFrom(inheritedFrom);
+      if (this.#followedSince !== null) this.leader.converter.inheritFrom(this.#followedSince);
       sessions.setUpstream(term.mayWrite() ? 'live' : 'seeking');
       records.beginTerm(term.epoch);
       this.leader.start();
@@ -296,13 +295,6 @@ export class NodeRole {
     if (this.#term !== null) return;
     this.#endWarmUp();
     await this.leader.stop();
-  }
-
-  /** When the newest of all that is known was received, by whoever led then; `null` when nothing is known. */
-  #lastPublished(): EpochMillis | null {
-    let newest: EpochMillis | null = null;
-    for (const { receivedTime } of this.#options.log.latest.events()) newest = Math.max(newest ?? 0, receivedTime);
-    return newest;
   }
 
   /** The last of a term: sealed if we still may. */

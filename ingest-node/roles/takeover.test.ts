@@ -68,15 +68,11 @@ describe('[EPO1] the longest tail is the end of the old epoch', () => {
     expect(staged.path.requests).toEqual([]);
   });
 
-  test('a node that has read nothing yet begins with the state of the path', async () => {
+  test('a node that has followed nothing cannot vouch for what came after it: a loss for all readers', async () => {
     const staged = stage({ own: 0, onPath: 5 });
-    const { lineage } = await run(staged);
-    expect(staged.log.position).toEqual({ epoch: 10, offset: 5 });
-    expect(lineage.at(-1)).toEqual({ epoch: 10, end: 5 });
-  });
-
-  test('without any path and any past there is no lineage', async () => {
-    expect((await run(stage({ own: 0, onPath: null }))).lineage).toEqual([]);
+    expect(await run(staged)).toEqual({ lineage: [], read: null, faults: [] });
+    expect(staged.log.position.epoch).toBe(0);
+    expect(staged.path.requests).toEqual([]);
   });
 
   test('a path that cannot be read in time is named, and the epoch ends with what is known', async () => {

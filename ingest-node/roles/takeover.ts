@@ -48,6 +48,9 @@ const PATH_WITHIN_MS = 300;
  * included, and takes what the log lacks of it. The end of the log is then the end of the old epoch. Nobody may feed the
  * log meanwhile.
  *
+ * A node that has followed nothing knows no trade, and so could not see which ones it missed until its feeds were open.
+ * It must not let readers go on as if there were none: its epoch begins without a lineage, which they take for the loss it is.
+ *
  * @throws OutrankedError
  */
 export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport> {
@@ -55,13 +58,13 @@ export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport
   const { tails, failures, higher } = await fence(epoch, PATH_WITHIN_MS);
   if (higher !== null) throw new OutrankedError(higher);
   const faults = failures.map(({ name, error }) => `${name}: ${error.message}`);
+  if (log.position.epoch === 0) return { lineage: [], read: null, faults };
   let taken: TakeoverReport['read'] = null;
   for (const { name, tail, source } of tails) {
     const { position: to } = tail;
     const from = log.position;
     if (to === null || comparePositions(to, from) <= 0) break;
-    const position = from.epoch === 0 ? null : from;
-    const caughtUp = await read({ source, from: position, to, withinMs: PATH_WITHIN_MS, clock });
+    const caughtUp = await read({ source, from, to, withinMs: PATH_WITHIN_MS, clock });
     if (caughtUp.snapshot !== null) {
       applySnapshot(log, caughtUp.snapshot);
       onRead(caughtUp.snapshot.events);
@@ -75,6 +78,5 @@ export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport
     if (caughtUp.outcome === 'reached') break;
     faults.push(`${name}: ${caughtUp.reason ?? caughtUp.outcome}`);
   }
-  const { position, lineage } = log;
-  return { lineage: position.epoch === 0 ? [] : extendLineage(lineage, position), read: taken, faults };
+  return { lineage: extendLineage(log.lineage, log.position), read: taken, faults };
 }
