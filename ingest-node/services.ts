@@ -1,11 +1,11 @@
 import type { Clock } from '../shared/base/clock.ts';
+import type { RedisConnection } from '../shared/stream/redis/redis-connection.ts';
 import type { ComponentHealth } from '../shared/wire/service-info.ts';
 import type { Config } from './config/config.ts';
 import type { GatewaySettings, RedisSettings } from './config/services.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { GatewayStore } from './gateway/gateway-store.ts';
 import type { InfrastructureService } from './infrastructure/infrastructure-service.ts';
-import type { RedisConnection } from './infrastructure/redis-connection.ts';
 import type { Logger } from './operations/logger.ts';
 
 export type NodeServicesOptions = {

@@ -63,13 +63,7 @@ export const AREAS: readonly Area[] = [
   { path: 'ingest-node/settings', mayImport: INGEST_COMMON, builtins: NODE },
   {
     path: 'ingest-node/gateway',
-    mayImport: [
-      ...INGEST_COMMON,
-      'ingest-node/config',
-      'ingest-node/infrastructure/redis-connection.ts',
-      'ingest-node/infrastructure/redis-layout.ts',
-      'ingest-node/infrastructure/redis-scripts.ts',
-    ],
+    mayImport: [...INGEST_COMMON, 'ingest-node/config', 'ingest-node/infrastructure/redis-scripts.ts'],
     builtins: NODE,
   },
   {

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { HISTORY_KEY, STREAM_CHANNEL } from '../infrastructure/redis-layout.ts';
+import { HISTORY_KEY, STREAM_CHANNEL } from '../../shared/stream/redis/redis-layout.ts';
 import { APPEND_SCRIPT, FENCE_SCRIPT } from '../infrastructure/redis-scripts.ts';
 import { silentLogger } from '../operations/logger.ts';
 import { type Gateway, startGateway } from './gateway.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../shared/base/clock.ts';
+import { RedisRefusal } from '../../shared/stream/redis/redis-connection.ts';
 import { streamSuite } from '../../shared/stream/stream.suite.ts';
-import { RedisRefusal } from '../infrastructure/redis-connection.ts';
 import { MemoryRedisConnection } from './memory-redis-connection.ts';
 import { MemoryStore } from './memory-store.ts';
 import { STREAM_SCRIPTS } from './stream-scripts.ts';

@@ -4,7 +4,7 @@ import {
   type RedisReply,
   type RedisSubscription,
   type SubscriptionSink,
-} from '../infrastructure/redis-connection.ts';
+} from '../../shared/stream/redis/redis-connection.ts';
 import type { MemoryStore } from './memory-store.ts';
 import { ReplyError } from './reply.ts';
 

@@ -4,7 +4,7 @@ import { describeWithService } from '../../infra/local/services/testing/describe
 import { startRedis, type TestRedis } from '../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { printedRandom } from '../../shared/client/testing/random.ts';
-import { FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY, STREAM_CHANNEL } from '../infrastructure/redis-layout.ts';
+import { FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY, STREAM_CHANNEL } from '../../shared/stream/redis/redis-layout.ts';
 import type { Command, GatewayStore } from './gateway-store.ts';
 import { compileGlob } from './memory/glob.ts';
 import { MemoryStore } from './memory-store.ts';

@@ -3,7 +3,7 @@
  * second time in TypeScript, in the same order, for the store that has no Lua. The differential test runs both in random
  * sequences and compares every answer and what is left in the keys: change one, and it asks for the other.
  */
-import { STREAM_CHANNEL } from '../infrastructure/redis-layout.ts';
+import { STREAM_CHANNEL } from '../../shared/stream/redis/redis-layout.ts';
 import { APPEND_SCRIPT, BEAT_SCRIPT, FENCE_SCRIPT, SNAPSHOT_SCRIPT } from '../infrastructure/redis-scripts.ts';
 import { luaNumber } from './memory/lua-number.ts';
 import { type RedisCall, type RegisteredScript, ScriptLibrary } from './registered-script.ts';

@@ -4,10 +4,16 @@ import { describeWithService } from '../../infra/local/services/testing/describe
 import { startRedis, type TestRedis } from '../../infra/local/services/testing/redis.ts';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
 import { trade } from '../../shared/model/testing/market-events.ts';
+import {
+  FENCE_KEY,
+  HISTORY_KEY,
+  positionOfEntry,
+  readEntry,
+  SNAPSHOT_KEY,
+} from '../../shared/stream/redis/redis-layout.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { Publisher } from '../../shared/stream/testing/publisher.ts';
 import { PathPublisher, type PathSnapshot } from './path-publisher.ts';
-import { FENCE_KEY, HISTORY_KEY, positionOfEntry, readEntry, SNAPSHOT_KEY } from './redis-layout.ts';
 import { RedisWriter } from './redis-writer.ts';
 import { TcpRedisConnection } from './tcp-redis-connection.ts';
 

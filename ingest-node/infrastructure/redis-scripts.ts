@@ -6,7 +6,7 @@
  * A key of ours that holds something else cannot be used by anybody, so the highest writer throws it away and says so
  * in `repaired`; what it held comes back from the writer's own log.
  */
-import { STREAM_CHANNEL } from './redis-layout.ts';
+import { STREAM_CHANNEL } from '../../shared/stream/redis/redis-layout.ts';
 
 const GUARD = `
 local fence, history, snapshot = KEYS[1], KEYS[2], KEYS[3]

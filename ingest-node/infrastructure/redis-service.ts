@@ -1,11 +1,11 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
+import type { RedisConnection } from '../../shared/stream/redis/redis-connection.ts';
+import { RedisSource } from '../../shared/stream/redis/redis-source.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import type { ComponentHealth } from '../../shared/wire/service-info.ts';
 import type { InfrastructureService, PathTail, PublishTerm } from './infrastructure-service.ts';
 import { PathPublisher } from './path-publisher.ts';
-import type { RedisConnection } from './redis-connection.ts';
-import { RedisSource } from './redis-source.ts';
 import { RedisWriter } from './redis-writer.ts';
 import { RoundTrips } from './round-trips.ts';
 

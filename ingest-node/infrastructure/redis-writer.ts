@@ -1,7 +1,4 @@
-import type { Position } from '../../shared/wire/position.ts';
-import { FencedError, type PathTail } from './infrastructure-service.ts';
-import type { PathAnswer, PathSnapshot, PathUnit, PathWriter } from './path-publisher.ts';
-import type { RedisConnection, RedisReply } from './redis-connection.ts';
+import type { RedisConnection, RedisReply } from '../../shared/stream/redis/redis-connection.ts';
 import {
   entryId,
   FENCE_KEY,
@@ -11,7 +8,10 @@ import {
   SNAPSHOT_HEAD_FIELDS,
   SNAPSHOT_KEY,
   wholeNumber,
-} from './redis-layout.ts';
+} from '../../shared/stream/redis/redis-layout.ts';
+import type { Position } from '../../shared/wire/position.ts';
+import { FencedError, type PathTail } from './infrastructure-service.ts';
+import type { PathAnswer, PathSnapshot, PathUnit, PathWriter } from './path-publisher.ts';
 import { APPEND_SCRIPT, BEAT_SCRIPT, FENCE_SCRIPT, SNAPSHOT_SCRIPT } from './redis-scripts.ts';
 
 /** The writing half of the stream in a Redis: each step one script. */

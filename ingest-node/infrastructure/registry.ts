@@ -1,8 +1,8 @@
 import type { Clock } from '../../shared/base/clock.ts';
+import type { RedisConnection } from '../../shared/stream/redis/redis-connection.ts';
 import type { InfrastructureName, InfrastructureService } from './infrastructure-service.ts';
 import type { KafkaAccess } from './kafka-access.ts';
 import { KafkaService } from './kafka-service.ts';
-import type { RedisConnection } from './redis-connection.ts';
 import { RedisService } from './redis-service.ts';
 
 /** How the infrastructures that the environment names are reached. */

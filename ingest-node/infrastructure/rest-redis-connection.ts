@@ -5,7 +5,7 @@ import {
   type RedisReply,
   type RedisSubscription,
   type SubscriptionSink,
-} from './redis-connection.ts';
+} from '../../shared/stream/redis/redis-connection.ts';
 
 export type RestRedisOptions = {
   readonly url: string;

@@ -5,7 +5,7 @@ import {
   type RedisReply,
   type RedisSubscription,
   type SubscriptionSink,
-} from './redis-connection.ts';
+} from '../../shared/stream/redis/redis-connection.ts';
 
 export type TcpRedisOptions = {
   /** `redis://user:password@host:port/db`, or `rediss:` */

@@ -1,7 +1,7 @@
 import { systemClock } from '../../../shared/base/clock.ts';
+import type { RedisConnection } from '../../../shared/stream/redis/redis-connection.ts';
+import { HISTORY_KEY, SNAPSHOT_KEY } from '../../../shared/stream/redis/redis-layout.ts';
 import { type StreamHarness, untilInRealTime } from '../../../shared/stream/stream.suite.ts';
-import type { RedisConnection } from '../../infrastructure/redis-connection.ts';
-import { HISTORY_KEY, SNAPSHOT_KEY } from '../../infrastructure/redis-layout.ts';
 import { RedisService } from '../../infrastructure/redis-service.ts';
 import { LeadingPublisher, LevelSource } from '../../infrastructure/testing/redis-harness.ts';
 import type { MemoryStore } from '../memory-store.ts';

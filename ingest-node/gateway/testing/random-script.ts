@@ -1,4 +1,4 @@
-import { FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY } from '../../infrastructure/redis-layout.ts';
+import { FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY } from '../../../shared/stream/redis/redis-layout.ts';
 import { APPEND_SCRIPT, BEAT_SCRIPT, FENCE_SCRIPT, SNAPSHOT_SCRIPT } from '../../infrastructure/redis-scripts.ts';
 import type { Command } from '../gateway-store.ts';
 import { scriptSha } from '../registered-script.ts';

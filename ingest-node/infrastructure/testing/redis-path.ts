@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import type { TestRedis } from '../../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
-import { FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY, STREAM_CHANNEL } from '../redis-layout.ts';
+import { FENCE_KEY, HISTORY_KEY, SNAPSHOT_KEY, STREAM_CHANNEL } from '../../../shared/stream/redis/redis-layout.ts';
 import { RedisService } from '../redis-service.ts';
 import type { RedisWay } from './redis-harness.ts';
 import type { PathUnderTest } from './suite-world.ts';

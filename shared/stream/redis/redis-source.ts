@@ -1,9 +1,9 @@
-import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
-import { epochAfter, normalise, relate } from '../../shared/stream/lineage.ts';
-import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../shared/stream/source.ts';
-import { type Batch, type Cut, isInCut, type ServerMessage, type SnapshotReason } from '../../shared/wire/messages.ts';
-import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
-import { PROTOCOL_VERSION } from '../../shared/wire/protocol-version.ts';
+import type { CancelTimer, Clock } from '../../base/clock.ts';
+import { type Batch, type Cut, isInCut, type ServerMessage, type SnapshotReason } from '../../wire/messages.ts';
+import { comparePositions, type Lineage, type Position } from '../../wire/position.ts';
+import { PROTOCOL_VERSION } from '../../wire/protocol-version.ts';
+import { epochAfter, normalise, relate } from '../lineage.ts';
+import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../source.ts';
 import type { RedisConnection, RedisReply, RedisSubscription } from './redis-connection.ts';
 import {
   entryId,

@@ -10,9 +10,9 @@
  *
  * History covers the last 60 s, and everything since the snapshot. To resume from `{e, o}`: `XRANGE exchange.history (e-o +`.
  */
-import { decodeMessage } from '../../shared/wire/json-codec.ts';
-import type { Batch, Snapshot } from '../../shared/wire/messages.ts';
-import type { Lineage, Position } from '../../shared/wire/position.ts';
+import { decodeMessage } from '../../wire/json-codec.ts';
+import type { Batch, Snapshot } from '../../wire/messages.ts';
+import type { Lineage, Position } from '../../wire/position.ts';
 import type { RedisReply } from './redis-connection.ts';
 
 export const STREAM_CHANNEL = 'exchange.stream';
