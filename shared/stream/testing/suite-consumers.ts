@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { Clock } from '../../base/clock.ts';
 import { conflationKey, type MarketEvent } from '../../model/market-event.ts';
+import type { CloseVerdict } from '../../wire/close-codes.ts';
 import type { Batch, ServerMessage } from '../../wire/messages.ts';
 import type { Position } from '../../wire/position.ts';
 import { ResilientSource, type SourceCounters } from '../resilient-source.ts';
@@ -14,7 +15,7 @@ export type Reading = {
   readonly batches: ReceivedBatch[];
   readonly snapshots: ReceivedSnapshot[];
   readonly heartbeats: Position[];
-  readonly closings: ('reconnect' | 'stop')[];
+  readonly closings: CloseVerdict[];
   readonly holes: number;
   readonly events: MarketEvent[];
   readonly position: Position | null;
@@ -30,7 +31,7 @@ export function connect(
   const batches: ReceivedBatch[] = [];
   const snapshots: ReceivedSnapshot[] = [];
   const heartbeats: Position[] = [];
-  const closings: ('reconnect' | 'stop')[] = [];
+  const closings: CloseVerdict[] = [];
   let holes = 0;
   const stream = source.open(request, {
     message: message => {
