@@ -15,6 +15,15 @@ const SHAPES: Record<ChangeName, Shape> = {
     required: MARKET,
     optional: { usd: ABOVE_ZERO, quiet: { is: value => typeof value === 'boolean', says: 'true or false' } },
   },
+  announce: {
+    required: {
+      ...MARKET,
+      date: {
+        is: value => typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value),
+        says: 'a day such as 2026-12-31',
+      },
+    },
+  },
   delist: { required: MARKET },
   halt: {
     required: MARKET,

@@ -25,6 +25,8 @@ export class InstrumentState {
   status: MarketStatus = 'TRADING';
   /** False once it was taken off the list, for good. */
   isListed = true;
+  /** The day on which it will be taken off the list, `2026-12-31`, once that is known. */
+  delistingDate: string | null = null;
   /** Its book moves, but nobody trades. */
   isQuiet = false;
   /** The half of the book that nobody fills. */

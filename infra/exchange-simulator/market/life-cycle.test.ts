@@ -87,6 +87,18 @@ describe('the life cycle of a market', () => {
     expect(await get('/binance/api/v3/depth?symbol=ETHUSDT')).toMatchObject({ code: -1121 });
   });
 
+  it.each(['upbit', 'bithumb'] as const)(
+    'may be told to end on a day, and trades on until then, at %s',
+    async exchange => {
+      await change({ change: 'announce', exchange, symbol: 'BTC/KRW', date: '2026-12-31' });
+      const probe = await subscribe(exchange, 'ticker', 'KRW-BTC');
+      for (const text of await probe.take(4)) {
+        expect(JSON.parse(text)).toMatchObject({ code: 'KRW-BTC', delisting_date: '2026-12-31' });
+      }
+      expect(await codes(exchange)).toContain('KRW-BTC');
+    },
+  );
+
   it('may pause: Binance shows a status, Upbit and Bithumb leave the row out', async () => {
     await change({ change: 'halt', exchange: 'binance', symbol: 'BTC/USDT', status: 'BREAK' });
     await change({ change: 'halt', exchange: 'bithumb', symbol: 'BTC/KRW' });
@@ -171,7 +183,7 @@ describe('the life cycle of a market', () => {
       expect(response.status).toBe(400);
       return ((await response.json()) as Row)['error'];
     };
-    expect(await wrong({ change: 'explode' })).toContain('change must be one of list, delist');
+    expect(await wrong({ change: 'explode' })).toContain('change must be one of list, announce, delist');
     expect(await wrong({ change: 'delist', exchange: 'upbit', symbol: 'NOPE/KRW' })).toBe(
       'upbit does not list NOPE/KRW',
     );

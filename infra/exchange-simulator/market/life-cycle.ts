@@ -7,6 +7,8 @@ import type { Side } from './order-book.ts';
 export type MarketChange =
   /** A new market opens; a base nobody knows yet becomes a coin worth `usd` dollars. `quiet`: it never trades. */
   | { change: 'list'; exchange: ExchangeName; symbol: string; usd?: number; quiet?: boolean }
+  /** Tickers of Upbit and Bithumb tell on which day it will be delisted; until then it trades on. */
+  | { change: 'announce'; exchange: ExchangeName; symbol: string; date: string }
   /** The row vanishes and the streams fall silent. */
   | { change: 'delist'; exchange: ExchangeName; symbol: string }
   /** Nothing trades and no book moves. Binance shows the status, the others leave the row out. */
@@ -74,6 +76,9 @@ export class LifeCycle {
 
   #alter(state: InstrumentState, change: Exclude<MarketChange, { change: 'list' | 'rename' }>): void {
     switch (change.change) {
+      case 'announce':
+        state.delistingDate = change.date;
+        return;
       case 'delist':
         this.#market.delist(state);
         return;

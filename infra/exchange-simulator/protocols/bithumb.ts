@@ -111,15 +111,16 @@ function tickerMembers({ state, trade, streamType, nowMs }: FrameSubject): Membe
     ['lowest_52_week_date', 'l52wdt', '"2026-02-06"'],
     ['market_state', 'ms', '"ACTIVE"'],
     ['is_trading_suspended', 'its', 'false'],
-    ...delistingDate(trade.number),
+    ...delistingDate(state, trade.number),
     ['market_warning', 'mw', '"NONE"'],
     ['timestamp', 'tms', String(Math.max(nowMs, executedMs))],
     ['stream_type', 'st', quoted(streamType)],
   ];
 }
 
-/** Seen absent, `null` and `""`. */
-function delistingDate(turn: number): Member[] {
+/** Where there is none it was seen absent, `null` and `""`. */
+function delistingDate({ delistingDate: date }: InstrumentState, turn: number): Member[] {
+  if (date !== null) return [['delisting_date', 'dd', quoted(date)]];
   if (turn % 3 === 0) return [];
   return [['delisting_date', 'dd', turn % 3 === 1 ? 'null' : '""']];
 }

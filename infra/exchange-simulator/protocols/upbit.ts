@@ -122,7 +122,7 @@ function tickerMembers({ state, trade, streamType, nowMs }: FrameSubject): Membe
     ['lowest_52_week_date', 'l52wdt', '"2026-02-06"'],
     ['market_state', 'ms', '"ACTIVE"'],
     ['is_trading_suspended', 'its', 'false'],
-    ['delisting_date', 'dd', 'null'],
+    ['delisting_date', 'dd', state.delistingDate === null ? 'null' : quoted(state.delistingDate)],
     ['market_warning', 'mw', '"NONE"'],
     ['timestamp', 'tms', String(Math.max(nowMs, executedMs))],
     ['acc_trade_price_24h', 'atp24h', money(rolling.quoteVolume)],
