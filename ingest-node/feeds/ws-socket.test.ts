@@ -1,8 +1,9 @@
 /** The real socket against a real server on this machine: what fakes cannot prove. Waits for events, never for time. */
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Clock, systemClock } from '../../shared/base/clock.ts';
 import { Feed, type FeedReport } from './feed.ts';
@@ -235,6 +236,8 @@ describe('the end', () => {
   });
 });
 
+type Told = (error: Error | null, address: string | dns.LookupAddress[], family?: number) => void;
+
 describe('a feed on real sockets', () => {
   /** Real time, but twenty times as fast where a feed waits: ten seconds of silence take half a second. */
   const HURRY = 20;
@@ -244,13 +247,13 @@ describe('a feed on real sockets', () => {
     setTimer: (ms, fire) => systemClock.setTimer(ms / HURRY, fire),
   };
 
-  function makeFeed() {
+  function makeFeed(target = url) {
     const told: FeedReport[] = [];
     const waiters: (() => void)[] = [];
     const frames: string[] = [];
     const feed = new Feed({
       key: 'upbit-0',
-      url,
+      url: target,
       adapter: fakeAdapter({ heartbeat: { silenceLimitMs: 10_000 } }),
       instruments: instruments(2),
       limiter: new ConnectLimiter({ count: 100, windowMs: 1_000 }, hurried),
@@ -310,6 +313,38 @@ describe('a feed on real sockets', () => {
     await gone;
     await feed.stop();
   });
+
+  // Elsewhere a machine has one loopback address.
+  test.runIf(process.platform === 'linux')(
+    'an exchange that moves to another address is found there: its name is looked up at every dial',
+    async () => {
+      const port = new URL(url).port;
+      const moved = createServer();
+      const there = new WebSocketServer({ server: moved });
+      moved.listen(Number(port), '127.0.0.2');
+      await once(moved, 'listening');
+      let address = '127.0.0.1';
+      const lookup = vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, options: object, told: Told) => {
+        if ('all' in options && options.all) told(null, [{ address, family: 4 }]);
+        else told(null, address, 4);
+      }) as typeof dns.lookup);
+      try {
+        const { feed } = makeFeed(`ws://exchange.invalid:${port}/websocket/v1`);
+        feed.start();
+        const [here] = await accepted();
+        address = '127.0.0.2';
+        here.terminate();
+        await once(there, 'connection');
+        expect(lookup).toHaveBeenCalledTimes(2);
+        await feed.stop();
+      } finally {
+        lookup.mockRestore();
+        for (const client of there.clients) client.terminate();
+        there.close();
+        moved.close();
+      }
+    },
+  );
 
   test('a refused upgrade is told in plain words', async () => {
     http.removeAllListeners('upgrade');
