@@ -3,12 +3,11 @@
  * ours. Should a frame bring one of them after all, as the answer to a subscription does with the last trade of every
  * market, then only what it says tells that it is the same.
  */
+import { isFetchedId } from '../../shared/model/id.ts';
 import type { Trade } from '../../shared/model/market-event.ts';
 
 /** Digits behind the id of REST, which all trades of a millisecond share. */
 const ORDINAL_DIGITS = 4;
-/** The longest ids of a socket have 19 digits, and those of REST 17. */
-const LEAST_LENGTH = 20;
 
 /**
  * The id of REST and digits that tell apart those who share it, counted from the newest: the same at every reading, and
@@ -19,7 +18,7 @@ export function fetchedId(restId: string, ordinal: number): string {
 }
 
 export function hasFetchedId({ id }: Trade): boolean {
-  return id.length >= LEAST_LENGTH;
+  return isFetchedId(id);
 }
 
 export function contentOf({ exchangeTime, price, size, takerSide }: Trade): string {

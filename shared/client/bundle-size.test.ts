@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 
-/** What a page pays for the whole SDK, minified and gzipped: 8.9 kB when measured, plus a tenth. */
-const BUDGET_BYTES = 9_800;
+/** What a page pays for the whole SDK, minified and gzipped: 10.0 kB when measured, plus a tenth. */
+const BUDGET_BYTES = 11_000;
 
 it(`the SDK costs a page less than ${BUDGET_BYTES} bytes`, async () => {
   const { outputFiles, metafile } = await build({

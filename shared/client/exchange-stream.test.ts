@@ -177,6 +177,49 @@ describe('staying connected', () => {
     expect((await items.next()).value).toMatchObject({ type: 'ticker', last: '2' });
   });
 
+  it('[TRD1] delivers no trade again that a successor has to publish anew', async () => {
+    const bithumb = { exchange: 'bithumb', exchangeTime: 1_785_397_735_000, price: '137430000', size: '0.5' } as const;
+    const stream = open();
+    const ids = tradeIds(stream);
+    const batches: number[] = [];
+    stream.on('batch', ({ events }) => batches.push(events.length));
+    await inState(stream, 'live');
+    service.publish(trade(BTC, { id: '1' }));
+    service.publish(trade(BTC, { id: '2' }), trade(BTC, { ...bithumb, id: '1079953210371770901' }));
+    await next(stream, 'trade', event => event.exchange === 'bithumb');
+    const diverged = next(stream, 'snapshot');
+    service.takeWrongTurnBack(1);
+    expect(await diverged).toMatchObject({ reason: 'diverged', recovered: true });
+    const { epoch } = service.log.position;
+    service.publish(
+      trade(BTC, { id: '2', backfilled: true }),
+      trade(BTC, { ...bithumb, id: '178539773500000000000', backfilled: true }),
+    );
+    // Another fill that says the same, and one that is new.
+    service.publish(trade(BTC, { ...bithumb, id: '178539773500000000001', backfilled: true }), trade(BTC, { id: '3' }));
+    await next(stream, 'trade', event => event.id === '3');
+    expect(ids).toEqual(['1', '2', '1079953210371770901', '178539773500000000001', '3']);
+    expect(batches).toEqual([1, 2, 0, 2]);
+    expect(stream.position).toEqual({ epoch, offset: 4 });
+    expect(stream.counters).toMatchObject({ repeatedTrades: 2, events: 7, holes: 0, lost: 0 });
+  });
+
+  it('[TRD1] delivers what the filter hid when it came first', async () => {
+    const stream = open({ filter: { exchanges: ['bithumb'] } });
+    const ids = tradeIds(stream);
+    await inState(stream, 'live');
+    const batch = next(stream, 'batch');
+    service.publish(trade(BTC, { id: '1' }), trade(BTC, { id: '2', exchange: 'bithumb' }));
+    await batch;
+    stream.filter = {};
+    service.takeWrongTurnBack(0);
+    const ofBoth = [trade(BTC, { id: '1' }), trade(BTC, { id: '2', exchange: 'bithumb' })];
+    service.publish(...ofBoth.map(event => ({ ...event, backfilled: true as const })));
+    await next(stream, 'trade');
+    expect(ids).toEqual(['2', '1']);
+    expect(stream.counters.repeatedTrades).toBe(1);
+  });
+
   it('reconnects after a close code that asks for it', async () => {
     const stream = open();
     await inState(stream, 'live');

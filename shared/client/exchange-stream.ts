@@ -9,6 +9,7 @@ import type {
   Trade,
   TradeGap,
 } from '../model/market-event.ts';
+import { DeliveredTrades } from '../stream/delivered-trades.ts';
 import type { ReceivedBatch, ReceivedSnapshot } from '../stream/stream-receiver.ts';
 import type { WebSocketSourceOptions } from '../stream/websocket-source.ts';
 import type { Cut, SnapshotReason } from '../wire/messages.ts';
@@ -79,6 +80,8 @@ export type StreamCounters = ConnectionCounters & {
   events: number;
   /** Events given up because a `for await` loop was too slow. */
   givenUp: number;
+  /** Trades left out because they had been delivered before the stream took another turn (rule TRD1). */
+  repeatedTrades: number;
   /** How often a listener threw. */
   listenerFaults: number;
 };
@@ -102,6 +105,7 @@ export class ExchangeStream implements AsyncIterable<StreamItem> {
   readonly #queues = new Set<EventQueue>();
   readonly #lag = new LagMeter();
   readonly #view: MarketView;
+  readonly #delivered: DeliveredTrades;
   readonly #connection: Connection;
   #filter: Filter;
   #matches: Matcher;
@@ -129,6 +133,7 @@ export class ExchangeStream implements AsyncIterable<StreamItem> {
     this.#filter = filter;
     this.#matches = compileFilter(filter);
     this.#view = new MarketView(this.#matches);
+    this.#delivered = new DeliveredTrades({ clock: this.#clock });
     this.#connection = new Connection({
       addresses: addressesOf(baseUrl),
       cut,
@@ -168,6 +173,7 @@ export class ExchangeStream implements AsyncIterable<StreamItem> {
       batches: this.#batches,
       events: this.#events,
       givenUp,
+      repeatedTrades: this.#delivered.repeated,
       listenerFaults: faults,
     };
   }
@@ -255,7 +261,8 @@ export class ExchangeStream implements AsyncIterable<StreamItem> {
     this.#listeners.clear();
   }
 
-  #onBatch({ epoch, next, events }: ReceivedBatch): void {
+  #onBatch(batch: ReceivedBatch): void {
+    const { epoch, next, events } = batch;
     const now = this.#clock.now();
     for (const event of events) {
       this.#view.apply(event);
@@ -263,12 +270,13 @@ export class ExchangeStream implements AsyncIterable<StreamItem> {
     }
     this.#batches++;
     this.#events += events.length;
-    const wanted = events.filter(this.#matches);
+    const wanted = this.#delivered.deliver(batch, this.#matches);
     this.#deliverAll(wanted);
     if (!this.#isClosed) this.#listeners.emit('batch', { position: { epoch, offset: next - 1 }, events: wanted });
   }
 
-  #onSnapshot({ position, reason, recovered, events }: ReceivedSnapshot): void {
+  #onSnapshot({ position, reason, recovered, lineage, events }: ReceivedSnapshot): void {
+    this.#delivered.beginAnew(lineage);
     this.#view.reset(events);
     this.#events += events.length;
     const wanted = this.#view.events();

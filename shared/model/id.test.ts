@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_ID_LENGTH, toId } from './id.ts';
+import { isFetchedId, MAX_ID_LENGTH, toId } from './id.ts';
 
 describe('toId', () => {
   it.each(['0', '007', '17853950411240001', '1785395041124000119', '9'.repeat(MAX_ID_LENGTH)])('keeps %s', text => {
@@ -12,4 +12,14 @@ describe('toId', () => {
       expect(toId(text)).toBeNull();
     },
   );
+});
+
+describe('isFetchedId', () => {
+  it.each([
+    ['1785395041124000119', 'the longest of a socket', false],
+    ['17853950411240000', 'one of a REST list', false],
+    ['178539504112400000000', 'one of a REST list with what tells its trades apart', true],
+  ])('%s is %s: %s', (id, _, isFetched) => {
+    expect(isFetchedId(id)).toBe(isFetched);
+  });
 });

@@ -9,3 +9,14 @@ export const MAX_ID_LENGTH = 64;
 export function toId(text: string): string | null {
   return text.length <= MAX_ID_LENGTH && /^[0-9]+$/.test(text) ? text : null;
 }
+
+/** The longest ids of a socket have 19 digits, and those of REST that stand for several trades 17. */
+const LEAST_FETCHED_LENGTH = 20;
+
+/**
+ * Whether an id is of ours: made for a trade that was fetched from an exchange whose REST list numbers trades otherwise
+ * than its socket. The same trade may be known by the socket's id as well; only what the two say shows that.
+ */
+export function isFetchedId(id: string): boolean {
+  return id.length >= LEAST_FETCHED_LENGTH;
+}

@@ -92,6 +92,14 @@ export class StreamService {
     this.log.reset(position, writer, lineage, this.log.latest.events());
   }
 
+  /** A successor leads, who knows the present epoch only up to `end`: this service follows it from there. */
+  takeWrongTurnBack(end: number): void {
+    const { position, lineage, latest } = this.log;
+    const epoch = position.epoch + 1;
+    this.log.reset({ epoch, offset: 0 }, epoch, [...lineage, { epoch: position.epoch, end }], latest.events());
+    this.#flush();
+  }
+
   broadcast(message: ServerMessage): void {
     for (const socket of this.#cursors.keys()) socket.send(encodeMessage(message));
   }
