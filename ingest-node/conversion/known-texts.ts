@@ -3,7 +3,10 @@
  * by its bytes, as the same string with its hash already known, instead of made anew. A miss costs a string.
  */
 import type { Buffer } from 'node:buffer';
-import { asciiText } from './ascii-text.ts';
+import * as ascii from './ascii-text.ts';
+
+// A local name, for the reason that `frame-scanner.ts` gives.
+const { asciiText } = ascii;
 
 /** There are some thousand codes. */
 const SLOT_BITS = 12;

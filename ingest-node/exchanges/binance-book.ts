@@ -19,11 +19,13 @@ import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Level } from '../../shared/model/market-event.ts';
 import type { FrameNode } from '../conversion/frame-reader.ts';
 import { type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
-import { frame, KEYS } from './binance-frame.ts';
+import { binanceFrame } from './binance-frame.ts';
 import { rejection } from './conversion-builder.ts';
 import type { BookDelta, BookSnapshotResult, DeltaBookRules, DeltaVerdict, Rejection } from './exchange-adapter.ts';
 import { decimalOf, describe, FieldReader, isRecord } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
+
+const { frame, KEYS } = binanceFrame;
 
 /** The stream that replaces `depth20` for books built from changes. */
 export const DELTA_STREAM = 'depth@100ms';

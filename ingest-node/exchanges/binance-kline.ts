@@ -9,11 +9,13 @@ import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Candle } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { FrameNode } from '../conversion/frame-reader.ts';
-import { frame, KEYS } from './binance-frame.ts';
+import { binanceFrame } from './binance-frame.ts';
 import { findCandleFault } from './candle-fault.ts';
 import { type Outcome, rejection } from './conversion-builder.ts';
 import { channelNameOf } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
+
+const { frame, KEYS } = binanceFrame;
 
 /** Base volume is `v`, quote volume `q`; `V` and `Q` are the takers' share of them. */
 export function toCandle(data: FrameNode, instrument: Instrument | undefined, receivedTime: EpochMillis): Outcome {

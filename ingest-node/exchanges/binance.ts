@@ -17,7 +17,7 @@ import type { OrderBook, Quote, Ticker, Trade } from '../../shared/model/market-
 import type { EpochMillis } from '../../shared/model/time.ts';
 import { ABSENT, type FrameNode } from '../conversion/frame-reader.ts';
 import { binanceDeltaBooks, DELTA_STREAM, toBookDelta } from './binance-book.ts';
-import { frame, KEYS } from './binance-frame.ts';
+import { binanceFrame } from './binance-frame.ts';
 import { toCandle } from './binance-kline.ts';
 import { listBinanceMarkets } from './binance-markets.ts';
 import { binanceTradeHistory } from './binance-trade-history.ts';
@@ -34,6 +34,8 @@ import {
 import type { Conversion, ExchangeAdapter, InstrumentIndex } from './exchange-adapter.ts';
 import { channelNameOf, describe } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
+
+const { ANY_CONTROL_KEY, CONTROL_KEYS, frame, KEYS } = binanceFrame;
 
 const CHANNELS = ['trade', 'ticker', 'depth20', 'bookTicker', 'kline_1m'] as const;
 /** A connection carries at most 1024 streams; 200 instruments on 5 channels leave headroom. */
@@ -106,13 +108,15 @@ function convert(bytes: Uint8Array, receivedTime: EpochMillis, instruments: Inst
 
 /** Frames that carry no market data; `null` for all others. Errors come bare in the documents, wrapped on the wire. */
 function controlMessage(data: FrameNode): Conversion | null {
+  const isData = frame.isThere(frame.member(data, KEYS.s)) || frame.isThere(frame.member(data, KEYS.lastUpdateId));
+  if (isData && !frame.mayHold(data, ANY_CONTROL_KEY)) return null;
   if (frame.text(frame.member(data, KEYS.e)) === 'serverShutdown') return control({ name: 'shutdown' });
-  const wrapped = frame.member(data, KEYS.error);
+  const wrapped = frame.member(data, CONTROL_KEYS.error);
   const error = frame.isObject(wrapped) ? wrapped : data;
-  const words = frame.member(error, KEYS.msg);
-  if (frame.isThere(words)) return refused(frame.value(frame.member(error, KEYS.code)), frame.value(words));
-  const result = frame.member(data, KEYS.result);
-  const id = frame.member(data, KEYS.id);
+  const words = frame.member(error, CONTROL_KEYS.msg);
+  if (frame.isThere(words)) return refused(frame.value(frame.member(error, CONTROL_KEYS.code)), frame.value(words));
+  const result = frame.member(data, CONTROL_KEYS.result);
+  const id = frame.member(data, CONTROL_KEYS.id);
   if (!frame.isThere(result) || !frame.isThere(id)) return null;
   const detail = `request ${describeNode(frame, id)}: ${describeNode(frame, result)}`;
   return control({ name: 'acknowledged', detail });

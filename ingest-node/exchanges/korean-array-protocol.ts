@@ -33,12 +33,14 @@ import {
   rejection,
   unreadable,
 } from './conversion-builder.ts';
-import type { Conversion, Heartbeat, InstrumentIndex, MarketListResult } from './exchange-adapter.ts';
+import type { Conversion, Heartbeat, InstrumentIndex, MarketListResult, Rejection } from './exchange-adapter.ts';
 import { channelNameOf, describe, messageOf, textOf } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
-import { CONTROL_KEYS, DEFAULT_KEYS, frame, type Keys, SIMPLE_KEYS } from './korean-array-keys.ts';
+import { type Keys, koreanFrame } from './korean-array-keys.ts';
 import { CANDLE_CHANNEL, toCandle } from './korean-candle.ts';
 import { readMarketList } from './market-list.ts';
+
+const { ANY_CONTROL_KEY, CONTROL_KEYS, DEFAULT_KEYS, frame, SIMPLE_KEYS } = koreanFrame;
 
 /** What differs between the exchanges that speak this protocol. */
 export type KoreanVenue = {
@@ -114,6 +116,7 @@ export function convert(
 
 /** Frames that carry no market data; `null` for all others. */
 function controlMessage(record: FrameNode): Conversion | null {
+  if (!frame.mayHold(record, ANY_CONTROL_KEY)) return null;
   const said = (key: keyof typeof CONTROL_KEYS) => frame.value(frame.member(record, CONTROL_KEYS[key]));
   const error = frame.member(record, CONTROL_KEYS.error);
   if (frame.isObject(error)) {
@@ -141,29 +144,37 @@ function convertRecord(
 ): Outcome {
   if (!frame.isObject(record)) return rejection('unknown', 'unrecognised', describeNode(frame, record));
   const keys = frame.isThere(frame.member(record, SIMPLE_KEYS.type)) ? SIMPLE_KEYS : DEFAULT_KEYS;
-  const type = frame.member(record, keys.type);
-  const channel = frame.text(type);
-  const isCarried =
-    channel !== null && (KOREAN_CHANNELS.includes(channel) || (channel === CANDLE_CHANNEL && venue.hasCandles));
+  const channel = frame.text(frame.member(record, keys.type));
+  const instrument = instruments.get(frame.text(frame.member(record, keys.code)) ?? '');
   // The old feed of Bithumb uses some of the same names and wraps its data in `content`.
-  if (!isCarried || frame.isThere(frame.member(record, CONTROL_KEYS.oldContent))) {
-    const name = channelNameOf(channel ?? undefined);
-    if (name !== 'unknown') return rejection(name, 'unsupportedChannel', name);
-    return rejection(name, 'unrecognised', `type: ${describeNode(frame, type)}`);
+  if (instrument === undefined || frame.isThere(frame.member(record, CONTROL_KEYS.oldContent))) {
+    return misfit(venue, record, keys, channel);
   }
-  const code = frame.member(record, keys.code);
-  const instrument = instruments.get(frame.text(code) ?? '');
-  if (instrument === undefined) return rejection(channel, 'unknownInstrument', describeNode(frame, code));
   switch (channel) {
     case 'trade':
       return toTrade(venue, record, keys, instrument, receivedTime);
     case 'ticker':
       return toTicker(venue, record, keys, instrument, receivedTime);
-    case CANDLE_CHANNEL:
-      return toCandle(venue.exchange, record, keys, instrument, receivedTime);
-    default:
+    case 'orderbook':
       return toBookAndQuote(venue, record, keys, instrument, receivedTime);
+    default:
+      return channel === CANDLE_CHANNEL && venue.hasCandles
+        ? toCandle(venue.exchange, record, keys, instrument, receivedTime)
+        : misfit(venue, record, keys, channel);
   }
+}
+
+/** Why a record is no event of ours. */
+function misfit(venue: KoreanVenue, record: FrameNode, keys: Keys, type: string | null): Rejection {
+  const channel = channelNameOf(type ?? undefined);
+  if (channel === 'unknown') {
+    return rejection(channel, 'unrecognised', `type: ${describeNode(frame, frame.member(record, keys.type))}`);
+  }
+  const isCarried = KOREAN_CHANNELS.includes(channel) || (channel === CANDLE_CHANNEL && venue.hasCandles);
+  if (!isCarried || frame.isThere(frame.member(record, CONTROL_KEYS.oldContent))) {
+    return rejection(channel, 'unsupportedChannel', channel);
+  }
+  return rejection(channel, 'unknownInstrument', describeNode(frame, frame.member(record, keys.code)));
 }
 
 function toTrade(

@@ -13,7 +13,9 @@ import type { FrameNode } from '../conversion/frame-reader.ts';
 import { findCandleFault } from './candle-fault.ts';
 import { type Outcome, rejection } from './conversion-builder.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
-import { frame, type Keys } from './korean-array-keys.ts';
+import { type Keys, koreanFrame } from './korean-array-keys.ts';
+
+const { frame } = koreanFrame;
 
 export const CANDLE_CHANNEL = 'candle.1m';
 
