@@ -1,3 +1,4 @@
+/// <reference path="./kafkajs-internals.d.ts" />
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
@@ -110,6 +111,31 @@ export class KafkaConnection {
     });
   }
 
+  /** The partition of a key, as every client of Kafka finds it. */
+  async partitionOf(key: string, partitions: number): Promise<number> {
+    const { murmur2 } = await loadClient();
+    return (murmur2(key) & 0x7fffffff) % partitions;
+  }
+
+  /** Appends records to several partitions; when it rejects, some may have arrived in some of them. */
+  appendEach(topic: string, records: ReadonlyMap<number, readonly KafkaRecord[]>): Promise<void> {
+    const bytes = [...records.values()].reduce((sum, each) => sum + sizeOf(each), 0);
+    return this.#ask(bytes, async () => {
+      const timestamp = Math.round(this.#options.clock.now());
+      const byBroker = new Map<Broker, { partition: number; messages: (KafkaRecord & { timestamp: number })[] }[]>();
+      for (const [partition, each] of records) {
+        const broker = await this.#leaderOf(topic, partition);
+        const messages = each.map(record => ({ ...record, timestamp }));
+        byBroker.set(broker, [...(byBroker.get(broker) ?? []), { partition, messages }]);
+      }
+      const timeout = this.#options.requestTimeoutMs;
+      const writes = [...byBroker].map(([broker, partitions]) =>
+        broker.produce({ topicData: [{ topic, partitions }], acks: ALL_REPLICAS, timeout }),
+      );
+      await Promise.all(writes);
+    });
+  }
+
   /** Appends records to one partition, all of them or none; answers with the offset of the first. */
   async append(
     topic: string,
@@ -117,8 +143,7 @@ export class KafkaConnection {
     records: readonly KafkaRecord[],
     by?: { readonly identity: ProducerIdentity; readonly sequence: number },
   ): Promise<number> {
-    const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-    return this.#ask(bytes, async () => {
+    return this.#ask(sizeOf(records), async () => {
       const broker = await this.#leaderOf(topic, partition);
       const timestamp = Math.round(this.#options.clock.now());
       const messages = records.map(record => ({ ...record, timestamp }));
@@ -333,13 +358,18 @@ export class KafkaConnection {
 }
 
 async function loadClient() {
-  const [broker, connectionPool, loggers] = await Promise.all([
+  const [broker, connectionPool, loggers, murmur2] = await Promise.all([
     import('kafkajs/src/broker/index.js'),
     import('kafkajs/src/network/connectionPool.js'),
     import('kafkajs/src/loggers/index.js'),
+    import('kafkajs/src/producer/partitioners/default/murmur2.js'),
   ]);
   const logger = loggers.default.createLogger({ level: 0, logCreator: () => () => {} });
-  return { Broker: broker.default, ConnectionPool: connectionPool.default, logger };
+  return { Broker: broker.default, ConnectionPool: connectionPool.default, murmur2: murmur2.default, logger };
+}
+
+function sizeOf(records: readonly KafkaRecord[]): number {
+  return records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 }
 
 /** What the broker said, when it was the broker; `null` when nobody did. */

@@ -1,4 +1,4 @@
-/** Finding records in the one partition of a topic without reading all of it. */
+/** Finding records in a partition without reading all of it. */
 import type { KafkaConnection, ReadRecord } from './kafka-connection.ts';
 import { ONLY } from './kafka-layout.ts';
 
@@ -20,12 +20,13 @@ export async function lastWhich<Record>(
   topic: string,
   { start, end }: Range,
   read: (record: ReadRecord) => Record | null,
+  partition: number = ONLY,
 ): Promise<{ readonly found: Place<Record> | null; readonly foreign: number }> {
   for (let back = 1; ; back *= 8) {
     const from = Math.max(start, end - back);
     let found: Place<Record> | null = null;
     let foreign = 0;
-    await eachFrom(connection, topic, from, candidate => {
+    await eachFrom(connection, { topic, partition }, from, candidate => {
       if (candidate.offset >= end) return false;
       const record = read(candidate);
       if (record === null) foreign++;
@@ -70,7 +71,7 @@ async function firstOfOurs<Record>(
   read: (record: ReadRecord) => Record | null,
 ): Promise<Place<Record> | null> {
   let found: Place<Record> | null = null;
-  await eachFrom(connection, topic, start, candidate => {
+  await eachFrom(connection, { topic, partition: ONLY }, start, candidate => {
     if (candidate.offset >= end) return false;
     const record = read(candidate);
     if (record !== null) found = { offset: candidate.offset, record };
@@ -82,12 +83,12 @@ async function firstOfOurs<Record>(
 /** Shows records one by one until `visit` has seen enough, or there are no more. */
 async function eachFrom(
   connection: KafkaConnection,
-  topic: string,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
   from: number,
   visit: (record: ReadRecord) => boolean,
 ): Promise<void> {
   for (let next = from; ; ) {
-    const { records, end } = await connection.fetch(topic, ONLY, next, ONE_BATCH);
+    const { records, end } = await connection.fetch(topic, partition, next, ONE_BATCH);
     for (const record of records) {
       if (!visit(record)) return;
       next = record.offset + 1;

@@ -4,7 +4,8 @@ import type { ComponentHealth } from '../../shared/wire/service-info.ts';
 import type { InfrastructureService, PathTail, PublishTerm } from './infrastructure-service.ts';
 import type { KafkaAccess } from './kafka-access.ts';
 import { KafkaConnection } from './kafka-connection.ts';
-import { STREAM_TOPIC } from './kafka-layout.ts';
+import { KafkaEvents } from './kafka-events.ts';
+import { EVENTS_TOPIC, STREAM_TOPIC } from './kafka-layout.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { KafkaWriter } from './kafka-writer.ts';
 import { PathPublisher } from './path-publisher.ts';
@@ -20,6 +21,7 @@ export type KafkaServiceOptions = KafkaAccess & {
 
 /** Without any other round trip, one is made this often. */
 const PROBE_INTERVAL_MS = 1_000;
+const EVENTS_PACE_MS = 50;
 
 /** The stream through a Kafka. */
 export class KafkaService implements InfrastructureService {
@@ -30,11 +32,21 @@ export class KafkaService implements InfrastructureService {
   readonly #trips: RoundTrips;
   readonly #writer: KafkaWriter;
   readonly #publisher: PathPublisher;
+  /** A connection of its own: what is written for other services must not keep the stream waiting. */
+  readonly #eventsConnection: KafkaConnection;
+  readonly events: KafkaEvents;
   #cancelProbe: CancelTimer = () => {};
   /** Records in topics of ours that are none of ours. */
   faults = 0;
 
-  constructor({ brokers, clock, paceMs = 20, snapshotIntervalMs = 20_000, random = Math.random }: KafkaServiceOptions) {
+  constructor({
+    brokers,
+    eventPartitions = 12,
+    clock,
+    paceMs = 20,
+    snapshotIntervalMs = 20_000,
+    random = Math.random,
+  }: KafkaServiceOptions) {
     this.#clock = clock;
     this.#trips = new RoundTrips(clock);
     const onFault = (fault: string) => {
@@ -43,7 +55,15 @@ export class KafkaService implements InfrastructureService {
     };
     const connection = new KafkaConnection({ brokers, clock, measured: request => this.#trips.run(request) });
     this.#connection = connection;
-    this.#writer = new KafkaWriter({ connection, onFault });
+    this.#eventsConnection = new KafkaConnection({ brokers, clock });
+    this.events = new KafkaEvents({
+      connection: this.#eventsConnection,
+      clock,
+      partitions: eventPartitions,
+      paceMs: EVENTS_PACE_MS,
+      random,
+    });
+    this.#writer = new KafkaWriter({ connection, onFault, onArrived: position => this.events.arrived(position) });
     this.source = new KafkaSource({
       name: connection.name,
       connect: () => new KafkaConnection({ brokers, clock }),
@@ -67,6 +87,7 @@ export class KafkaService implements InfrastructureService {
 
   publish(term: PublishTerm): void {
     this.#publisher.begin(term);
+    this.events.begin(term);
   }
 
   heartbeat(): void {
@@ -79,12 +100,16 @@ export class KafkaService implements InfrastructureService {
 
   retire(): void {
     this.#publisher.end();
+    this.events.end();
   }
 
   health(): ComponentHealth {
     const { fault } = this.#publisher;
     const health: ComponentHealth = { name: this.name, enabled: true, ...this.#trips.health };
-    if (fault === null || health.state === 'down') return health;
+    if (health.state === 'down') return health;
+    const { fault: missed } = this.events;
+    // The stream is what followers live by: what other services miss is said, and sends nobody elsewhere.
+    if (fault === null) return missed === null ? health : { ...health, lastError: `${EVENTS_TOPIC}: ${missed.reason}` };
     // It answers, and takes nothing: a disk that is full, too few replicas.
     return { ...health, state: 'down', since: fault.since, lastError: fault.reason };
   }
@@ -92,7 +117,9 @@ export class KafkaService implements InfrastructureService {
   async stop(): Promise<void> {
     this.#cancelProbe();
     this.#publisher.end();
+    this.events.end();
     this.#connection.close();
+    this.#eventsConnection.close();
   }
 
   /** Asks when nothing else did: an answer to anything is as good, a refusal too. */

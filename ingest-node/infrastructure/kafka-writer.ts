@@ -70,6 +70,7 @@ export class KafkaWriter implements PathWriter {
       try {
         this.#pen = await this.#raise(writer);
         const { position, lineage } = this.#pen;
+        if (position !== null) this.#options.onArrived?.(position);
         return { writer, position, lineage };
       } catch (error) {
         if (!isShutOut(error) || attempt === FENCE_ATTEMPTS) throw error;

@@ -9,6 +9,12 @@ declare module 'kafkajs/src/loggers/index.js' {
   export default loggers;
 }
 
+declare module 'kafkajs/src/producer/partitioners/default/murmur2.js' {
+  /** Signed, 32 bits, as Java's. */
+  const murmur2: (key: string) => number;
+  export default murmur2;
+}
+
 declare module 'kafkajs/src/broker/index.js' {
   type Headers = Readonly<Record<string, string>>;
   type Partitions<Partition> = readonly { readonly topic: string; readonly partitions: readonly Partition[] }[];

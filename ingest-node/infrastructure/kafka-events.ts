@@ -1,0 +1,267 @@
+import { type Backoff, fullJitterMs } from '../../shared/base/backoff.ts';
+import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { MarketEvent } from '../../shared/model/market-event.ts';
+import { conflate } from '../../shared/stream/conflate.ts';
+import type { StreamLog } from '../../shared/stream/stream-log.ts';
+import type { Batch } from '../../shared/wire/messages.ts';
+import { comparePositions, type Position } from '../../shared/wire/position.ts';
+import type { KafkaConnection, KafkaRecord } from './kafka-connection.ts';
+import { keyOf, sinceOf, type Writing, writeEvent, writeGap, writeState } from './kafka-event-records.ts';
+import { EVENTS_TOPIC, eventsPlan } from './kafka-layout.ts';
+import { lastWhich } from './kafka-search.ts';
+import { ensureTopics } from './kafka-topics.ts';
+
+export type KafkaEventsOptions = {
+  readonly connection: KafkaConnection;
+  readonly clock: Clock;
+  readonly partitions: number;
+  /** Least time between the beginnings of two writes. */
+  readonly paceMs: number;
+  readonly random: () => number;
+};
+
+export type EventsTerm = { readonly epoch: number; readonly log: StreamLog };
+
+export type EventsFault = { readonly since: number; readonly reason: string };
+
+const RETRY: Backoff = { baseMs: 250, capMs: 1_000 };
+/** What lags is sent in pieces of about this many bytes of sealed batches, conflated. */
+const MAX_WRITE_BYTES = 1024 * 1024;
+
+/** A piece of the log: whole batches, and up to where they bring the topic. */
+type Piece = { readonly batches: readonly Batch[]; readonly end: Position };
+
+/**
+ * Writes every event of the log to `exchange.events`, one write under way at a time, as one more cursor over the log's
+ * ring. It never goes beyond what `exchange.stream` has acknowledged: what a deposed leader has written here its successor
+ * has read there, and no event is here that never was. Every record says up to where all partitions had everything before
+ * it, so a successor finds its place by the last record of each; what it repeats is told by its position.
+ */
+export class KafkaEvents {
+  readonly #options: KafkaEventsOptions;
+  readonly #partitionOf = new Map<string, number>();
+  #term: EventsTerm | null = null;
+  #unlisten: () => void = () => {};
+  #arrived: Position | null = null;
+  /** Everything up to here is in every partition; `null`: not known. */
+  #done: Position | null = null;
+  #next = 0;
+  #generation = 0;
+  #partitions = 0;
+  #failures = 0;
+  #startedAt = Number.NEGATIVE_INFINITY;
+  #isWorking = false;
+  #cancelSleep: CancelTimer = () => {};
+  #wakeSleeper: () => void = () => {};
+  #fault: EventsFault | null = null;
+  /** Gaps that were declared. */
+  gaps = 0;
+
+  constructor(options: KafkaEventsOptions) {
+    this.#options = options;
+  }
+
+  /** What keeps events from arriving, and since when. */
+  get fault(): EventsFault | null {
+    return this.#fault;
+  }
+
+  /** Up to where the topic is complete, as far as this writer knows. */
+  get position(): Position | null {
+    return this.#done;
+  }
+
+  begin(term: EventsTerm): void {
+    this.end();
+    this.#term = term;
+    this.#unlisten = term.log.onChange(() => this.#wake());
+    this.#wake();
+  }
+
+  end(): void {
+    this.#unlisten();
+    this.#term = null;
+    this.#done = null;
+    this.#arrived = null;
+    this.#fault = null;
+    this.#failures = 0;
+    this.#cancelSleep();
+    this.#wakeSleeper();
+  }
+
+  /** `exchange.stream` holds everything up to here. */
+  arrived(position: Position): void {
+    this.#arrived = position;
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (!this.#isWorking) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    for (let term = this.#term; term !== null && this.#hasWork(term); term = this.#term) {
+      await this.#sleep(this.#waitMs());
+      if (this.#term !== term) continue;
+      this.#startedAt = this.#options.clock.monotonic();
+      try {
+        if (this.#done === null) await this.#look(term);
+        else await this.#write(term, this.#done);
+        this.#failures = 0;
+        if (this.#term === term) this.#fault = null;
+      } catch (error) {
+        if (this.#term === term) this.#failed(error);
+      }
+    }
+    // In the same breath as the last look for work: a call that comes after it begins anew.
+    this.#isWorking = false;
+  }
+
+  #hasWork({ log }: EventsTerm): boolean {
+    if (this.#arrived === null) return false;
+    return this.#done === null || this.#isBehind(log) || this.#pieceOf(log) !== null;
+  }
+
+  #failed(error: unknown): void {
+    this.#done = null;
+    this.#failures++;
+    const since = this.#fault?.since ?? this.#options.clock.now();
+    this.#fault = { since, reason: error instanceof Error ? error.message : String(error) };
+  }
+
+  #waitMs(): number {
+    const { clock, paceMs, random } = this.#options;
+    const pauseMs = this.#failures === 0 ? paceMs : paceMs + fullJitterMs(this.#failures, RETRY, random);
+    return Math.max(0, this.#startedAt + pauseMs - clock.monotonic());
+  }
+
+  #sleep(ms: number): Promise<void> {
+    if (ms <= 0) return Promise.resolve();
+    return new Promise(resolve => {
+      this.#wakeSleeper = resolve;
+      this.#cancelSleep = this.#options.clock.setTimer(ms, resolve);
+    });
+  }
+
+  /** Finds out how far the topic is, and where the log goes on from there. */
+  async #look(term: EventsTerm): Promise<void> {
+    const { connection, partitions } = this.#options;
+    await ensureTopics(connection, [eventsPlan(partitions)]);
+    const count = await connection.partitions(EVENTS_TOPIC);
+    if (count !== this.#partitions) this.#partitionOf.clear();
+    this.#partitions = count;
+    const sinces = await Promise.all(Array.from({ length: count }, (_, partition) => this.#sinceOf(partition)));
+    if (this.#term !== term) return;
+    const since = sinces.reduce(later, null);
+    const { log } = term;
+    this.#done = since ?? log.ring.floor ?? log.position;
+    this.#place(log, this.#done);
+  }
+
+  /** Where the log goes on from a position; before its beginning when it does not. */
+  #place(log: StreamLog, done: Position): void {
+    const plan = log.plan(done);
+    this.#generation = log.generation;
+    this.#next = plan.kind === 'resume' ? plan.from : log.ring.start - 1;
+  }
+
+  async #sinceOf(partition: number): Promise<Position | null> {
+    const { connection } = this.#options;
+    const [start, end] = await Promise.all([
+      connection.start(EVENTS_TOPIC, partition),
+      connection.end(EVENTS_TOPIC, partition),
+    ]);
+    const last = await lastWhich(connection, EVENTS_TOPIC, { start, end }, sinceOf, partition);
+    return last.found?.record ?? null;
+  }
+
+  async #write(term: EventsTerm, since: Position): Promise<void> {
+    if (this.#generation !== term.log.generation) this.#place(term.log, since);
+    if (this.#isBehind(term.log)) {
+      await this.#declareGap(term, since);
+      return;
+    }
+    const piece = this.#pieceOf(term.log);
+    if (piece === null) return;
+    const writing: Writing = { writer: term.epoch, since };
+    const records = new Map<number, KafkaRecord[]>();
+    for (const [epoch, events] of byEpoch(piece.batches)) {
+      for (const event of conflate(events)) await this.#put(records, event, writeEvent(event, epoch, writing));
+    }
+    await this.#options.connection.appendEach(EVENTS_TOPIC, records);
+    if (this.#term !== term) return;
+    this.#next += piece.batches.length;
+    this.#done = piece.end;
+  }
+
+  async #put(records: Map<number, KafkaRecord[]>, event: MarketEvent, record: KafkaRecord): Promise<void> {
+    const key = keyOf(event);
+    let partition = this.#partitionOf.get(key);
+    if (partition === undefined) {
+      partition = await this.#options.connection.partitionOf(key, this.#partitions);
+      this.#partitionOf.set(key, partition);
+    }
+    const others = records.get(partition);
+    if (others === undefined) records.set(partition, [record]);
+    else others.push(record);
+  }
+
+  /** The log no longer holds what comes next: said in every partition, with the last values of what it held. */
+  async #declareGap(term: EventsTerm, from: Position): Promise<void> {
+    const { log, epoch } = term;
+    const to = log.ring.floor ?? log.position;
+    const writing: Writing = { writer: epoch, since: from };
+    const gap = writeGap(from, to, writing);
+    const records = new Map(Array.from({ length: this.#partitions }, (_, partition) => [partition, [gap]]));
+    const next = log.ring.start;
+    const toCome = new Set<MarketEvent>();
+    for (let number = next; number < log.ring.end; number++) {
+      for (const event of log.ring.at(number)!.batch.events) toCome.add(event);
+    }
+    for (const event of log.latest.events()) {
+      if (!toCome.has(event)) await this.#put(records, event, writeState(event, to, writing));
+    }
+    await this.#options.connection.appendEach(EVENTS_TOPIC, records);
+    if (this.#term !== term) return;
+    this.gaps++;
+    this.#next = next;
+    this.#done = to;
+  }
+
+  #isBehind({ ring, generation }: StreamLog): boolean {
+    return this.#generation !== generation || this.#next < ring.start;
+  }
+
+  /** What may be written next; `null` when there is nothing. */
+  #pieceOf({ ring }: StreamLog): Piece | null {
+    const batches: Batch[] = [];
+    let end: Position | null = null;
+    let bytes = 0;
+    for (let number = this.#next; bytes < MAX_WRITE_BYTES; number++) {
+      const entry = ring.at(number);
+      if (entry === undefined) break;
+      const reached = { epoch: entry.batch.epoch, offset: entry.batch.next - 1 };
+      if (this.#arrived === null || comparePositions(reached, this.#arrived) > 0) break;
+      batches.push(entry.batch);
+      bytes += entry.bytes;
+      end = reached;
+    }
+    return end === null ? null : { batches, end };
+  }
+}
+
+function later(one: Position | null, other: Position | null): Position | null {
+  if (one === null || other === null) return one ?? other;
+  return comparePositions(one, other) >= 0 ? one : other;
+}
+
+function byEpoch(batches: readonly Batch[]): Map<number, MarketEvent[]> {
+  const events = new Map<number, MarketEvent[]>();
+  for (const batch of batches) {
+    const others = events.get(batch.epoch);
+    if (others === undefined) events.set(batch.epoch, [...batch.events]);
+    else others.push(...batch.events);
+  }
+  return events;
+}
