@@ -60,6 +60,23 @@ describe('[TRD1] after a divergence', () => {
     expect(consumer.trades.repeated).toBe(2);
   });
 
+  it('drops each of them once: who publishes it a second time is at fault, as at any other time', () => {
+    const consumer = new Consumer();
+    consumer.read([ONE, TWO, THREE]);
+    consumer.diverge(0);
+    expect(consumer.read(fetched(ONE, ONE, TWO, TWO))).toEqual(['1', '2']);
+    expect(consumer.trades.repeated).toBe(2);
+  });
+
+  it('drops what came before a snapshot that replaced the state within the epoch', () => {
+    const consumer = new Consumer();
+    consumer.read([ONE]);
+    consumer.trades.beginAnew([{ epoch: 4, end: 9 }]);
+    consumer.read([TWO]);
+    consumer.diverge(0);
+    expect(consumer.read(fetched(ONE, TWO, THREE))).toEqual(['3']);
+  });
+
   it('drops one that the successor had from its own socket', () => {
     const consumer = new Consumer();
     consumer.read([ONE, TWO]);
@@ -96,6 +113,16 @@ describe('[TRD1] after a divergence', () => {
     expect(consumer.read(fetched(TWO, THREE))).toEqual([]);
     consumer.diverge(2);
     expect(consumer.read(fetched(TWO, THREE))).toEqual(['2', '3']);
+  });
+
+  it('knows by its id one that the REST list words otherwise than the socket', () => {
+    const reworded = { ...TWO, exchangeTime: 1_785_397_735_000.5, backfilled: true } as const;
+    const consumer = new Consumer();
+    consumer.read([ONE, TWO]);
+    consumer.diverge(0);
+    expect(consumer.read([reworded])).toEqual([]);
+    consumer.diverge(0);
+    expect(consumer.read([...fetched(ONE), reworded])).toEqual([]);
   });
 
   it('still waits for those of an earlier divergence after a later one', () => {
@@ -226,6 +253,25 @@ describe('[TRD1] what is remembered', () => {
     expect(consumer.read(fetched(TWO))).toEqual(['2']);
   });
 
+  it('comes too late after ten minutes, even if the consumer diverges again', () => {
+    const consumer = new Consumer();
+    consumer.read([ONE]);
+    consumer.diverge(0);
+    consumer.read([TWO]);
+    consumer.clock.advance(10 * MINUTE);
+    consumer.diverge(0);
+    expect(consumer.read(fetched(ONE, TWO))).toEqual(['1']);
+  });
+
+  it('has the same bound in number over several divergences', () => {
+    const consumer = new Consumer({ rememberMost: 3 });
+    consumer.read([ONE, TWO]);
+    consumer.diverge(0);
+    consumer.read([THREE, numberedTrade(4)]);
+    consumer.diverge(0);
+    expect(consumer.read(fetched(ONE, TWO, THREE, numberedTrade(4)))).toEqual(['4']);
+  });
+
   it('of a finished epoch is forgotten with the snapshot that shows its end', () => {
     const consumer = new Consumer();
     consumer.read([ONE, TWO]);
@@ -319,6 +365,15 @@ function play(drawn: readonly Term[], batchSize: number): { happened: Happened[]
   return { happened, delivered };
 }
 
+function isUpbit({ exchange }: Trade): boolean {
+  return exchange === 'upbit';
+}
+
+/** Whatever else a trade says is the same for all of them. */
+function contentOf({ exchangeTime, price }: Trade): string {
+  return `${exchangeTime} ${price}`;
+}
+
 function counted(texts: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const text of [...texts].sort()) counts[text] = (counts[text] ?? 0) + 1;
@@ -330,12 +385,11 @@ describe('[TRD1] whatever turns leaders and exchanges take', () => {
     fc.assert(
       fc.property(terms, fc.integer({ min: 1, max: 5 }), (drawn, batchSize) => {
         const { happened, delivered } = play(drawn, batchSize);
-        const isUpbit = ({ exchange }: Trade) => exchange === 'upbit';
-        const content = ({ exchangeTime, price }: Trade) => `${exchangeTime} ${price}`;
         const truth = happened.map(one => one.trade);
-        expect(delivered.filter(isUpbit).map(({ id }) => id).sort()).toEqual(truth.filter(isUpbit).map(({ id }) => id)); // biome-ignore format: one line for one thought
-        const others = (list: readonly Trade[]) => counted(list.filter(one => !isUpbit(one)).map(content));
-        expect(others(delivered)).toEqual(others(truth));
+        const idsOf = (list: readonly Trade[]) => list.filter(isUpbit).map(({ id }) => id);
+        expect(idsOf(delivered).sort()).toEqual(idsOf(truth));
+        const contents = (list: readonly Trade[]) => counted(list.filter(one => !isUpbit(one)).map(contentOf));
+        expect(contents(delivered)).toEqual(contents(truth));
       }),
       { seed, numRuns: 3_000 },
     );
