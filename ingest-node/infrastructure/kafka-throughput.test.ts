@@ -1,0 +1,94 @@
+import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
+import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
+import { systemClock } from '../../shared/base/clock.ts';
+import { trade } from '../../shared/model/testing/market-events.ts';
+import { StreamLog } from '../../shared/stream/stream-log.ts';
+import { Publisher } from '../../shared/stream/testing/publisher.ts';
+import { encodeMessage } from '../../shared/wire/json-codec.ts';
+import { KafkaConnection } from './kafka-connection.ts';
+import { STREAM_PLAN } from './kafka-layout.ts';
+import { KafkaWriter } from './kafka-writer.ts';
+import { PathPublisher } from './path-publisher.ts';
+import { EPOCH } from './testing/suite-world.ts';
+
+const BARE_TOPIC = 'bare';
+const WARM_UP = 100;
+const BATCHES = 800;
+const EVENTS = 100;
+/** What we promise: fencing, places and acknowledgements cost no more than a fifth. */
+const LEAST_RATIO = 0.8;
+
+describeWithService('kafka', 'the throughput to a Kafka', () => {
+  let kafka: TestKafka;
+  let connection: KafkaConnection;
+  let bare: Producer;
+
+  beforeAll(async () => {
+    kafka = await startKafka();
+    const brokers = [kafka.brokers];
+    connection = new KafkaConnection({ brokers, clock: systemClock });
+    await connection.createTopics([{ ...STREAM_PLAN, topic: BARE_TOPIC }]);
+    bare = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      maxInFlightRequests: 1,
+    });
+    await bare.connect();
+  });
+  afterAll(async () => {
+    await bare?.disconnect();
+    connection?.close();
+    await kafka?.dispose();
+  });
+
+  test('is at least four fifths of the bare client’s with the same batches, one under way at a time', async () => {
+    const log = new StreamLog();
+    const pen = new Publisher(log, () => systemClock.monotonic());
+    const writer = new KafkaWriter({ connection, onFault: fault => expect.unreachable(fault) });
+    const publisher = new PathPublisher({
+      writer,
+      clock: systemClock,
+      paceMs: 0,
+      snapshotIntervalMs: 60_000,
+      random: () => 0,
+    });
+    pen.beginEpoch(EPOCH);
+    publisher.begin({ epoch: EPOCH, log, onFenced: higher => expect.unreachable(`fenced by ${higher}`) });
+    const events = Array.from({ length: EVENTS }, (_, index) => trade('BTC/KRW', { id: `${index}` }));
+
+    const ours = async () => {
+      pen.seal(...events);
+      expect(await publisher.flush(5_000)).toBe(true);
+    };
+    const theirs = async () => {
+      const batch = { ...pen.published.at(-1)!, events: events.map((event, index) => ({ ...event, offset: index })) };
+      await bare.send({ topic: BARE_TOPIC, acks: -1, messages: [{ value: encodeMessage(batch) }] });
+    };
+    const time = async (write: () => Promise<void>) => {
+      const began = performance.now();
+      await write();
+      return performance.now() - began;
+    };
+    const times: { readonly ours: number[]; readonly theirs: number[] } = { ours: [], theirs: [] };
+    // By turns, so that a noisy machine disturbs both alike.
+    for (let turn = -WARM_UP; turn < BATCHES; turn++) {
+      const turnTimes = { ours: await time(ours), theirs: await time(theirs) };
+      if (turn < 0) continue;
+      times.ours.push(turnTimes.ours);
+      times.theirs.push(turnTimes.theirs);
+    }
+    publisher.end();
+    const perSecond = { ours: 1_000 / median(times.ours), theirs: 1_000 / median(times.theirs) };
+    const ratio = perSecond.ours / perSecond.theirs;
+    console.log(
+      `throughput to Kafka, ${EVENTS} events a batch: ${perSecond.ours.toFixed(0)} batches/s,` +
+        ` the bare client ${perSecond.theirs.toFixed(0)}, ratio ${ratio.toFixed(2)}`,
+    );
+    expect(ratio).toBeGreaterThan(LEAST_RATIO);
+  });
+});
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
