@@ -1,12 +1,11 @@
 import { Hono } from 'hono';
-import { STREAM_PATHS } from '../shared/wire/service-info.ts';
 import type { Env } from './env.ts';
 import { guardAccess, openToPages } from './routes/access-guard.ts';
 import { answerHealth } from './routes/health.ts';
 import { answerServiceInfo } from './routes/info.ts';
 import { answerInstruments } from './routes/instruments.ts';
 import { answerState } from './routes/state.ts';
-import { openStream, refuseUnbuiltStream } from './routes/stream.ts';
+import { openBestStream, openRedisStream, refuseKafkaStream } from './routes/stream.ts';
 import { SettingsError } from './settings.ts';
 
 /** The Worker's whole surface, in reading order. `GET /` and its files are static assets and never come here. */
@@ -22,8 +21,9 @@ export function createApp(): Hono<{ Bindings: Env }> {
   app.use('/ws/*', guardAccess);
 
   app.get('/ws/info', answerServiceInfo);
-  app.get('/ws/exchange', openStream);
-  for (const { path, reason } of STREAM_PATHS) if (reason !== null) app.get(path, refuseUnbuiltStream(reason));
+  app.get('/ws/exchange', openBestStream);
+  app.get('/ws/redis', openRedisStream);
+  app.get('/ws/kafka', refuseKafkaStream);
 
   app.get('/api/ws/infra-health', answerHealth);
   app.get('/api/snapshot', answerState('snapshot'));

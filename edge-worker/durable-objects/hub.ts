@@ -1,20 +1,37 @@
 import { DurableObject } from 'cloudflare:workers';
 import { systemClock } from '../../shared/base/clock.ts';
+import { RedisSource } from '../../shared/stream/redis/redis-source.ts';
+import type { StreamSource } from '../../shared/stream/source.ts';
 import { answerStateQuery, type StateAnswer, type StateKind } from '../../shared/stream/state-answer.ts';
 import { WebSocketSource } from '../../shared/stream/websocket-source.ts';
-import type { InfraHealth } from '../../shared/wire/service-info.ts';
+import type { ActiveMode, InfraHealth } from '../../shared/wire/service-info.ts';
 import type { Env } from '../env.ts';
-import { viewHealth } from '../fan-out/health-view.ts';
+import { Checkup } from '../fan-out/checkup.ts';
+import { edgeMode, type PathFacts, redisRefusal, viewHealth } from '../fan-out/health-view.ts';
 import { HubCore } from '../fan-out/hub-core.ts';
 import type { RelaySocket } from '../fan-out/hub-links.ts';
+import { pathOfHub } from '../fan-out/hub-name.ts';
 import { type NodeAnswer, NodeDocument } from '../fan-out/node-document.ts';
 import { readSettings, type Settings } from '../settings.ts';
+import { UpstashConnection } from './upstash-connection.ts';
 
 /** How long a question waits for a hub that has just begun to follow. */
 const FIRST_STATE_WAIT_MS = 3_000;
 const NODE_TIMEOUT_MS = 3_000;
 const INSTRUMENTS_FRESH_MS = 60_000;
-const PROBE_FRESH_MS = 5_000;
+/** Whatever happens to a path is known within three seconds: {@link CHECK.freshForMs} and as long as a question may take. */
+const CHECK = { freshForMs: 1_000, withinMs: 800 };
+
+/** A way to the stream: where it is read, and whether what is behind it answers. */
+type Path = { readonly sources: readonly StreamSource[]; readonly checkup: Checkup };
+
+/** What `/ws/info` tells of a hub. */
+export type HubOverview = {
+  readonly sessions: number;
+  readonly mode: ActiveMode;
+  /** Why nobody should read `/ws/redis`; `null`: anybody may. */
+  readonly redisRefusal: string | null;
+};
 
 /** One region's follower of the stream: sockets, RPC and the platform around {@link HubCore}, which decides. */
 export class Hub extends DurableObject<Env> {
@@ -22,19 +39,20 @@ export class Hub extends DurableObject<Env> {
   readonly #name: string;
   readonly #core: HubCore;
   readonly #instruments: NodeDocument;
-  #probe: { at: number; latencyMs: Promise<number | null> } | null = null;
+  readonly #redis: Path | null;
+  readonly #nodes: Path | null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#settings = readSettings(env);
     this.#name = ctx.id.name ?? 'local';
     const { ingestUrls, shardCapacity, hubPaceMs } = this.#settings;
+    this.#redis = this.#openRedis();
+    this.#nodes = pathOfHub(this.#name) === 'redis' ? null : this.#openNodes();
     this.#core = new HubCore({
       name: this.#name,
       clock: systemClock,
-      sources: ingestUrls.map(
-        url => new WebSocketSource({ name: url, url: this.#withToken(`${url.replace(/^http/, 'ws')}/ws/exchange`) }),
-      ),
+      sources: [...(this.#redis?.sources ?? []), ...(this.#nodes?.sources ?? [])],
       capacity: shardCapacity,
       paceMs: hubPaceMs,
       dial: shard => void this.#dial(shard),
@@ -57,13 +75,15 @@ export class Hub extends DurableObject<Env> {
     this.#core.attach(shard);
   }
 
-  sessions(): number {
-    return this.#core.sessions;
+  async overview(): Promise<HubOverview> {
+    const { upstream, sessions } = this.#core;
+    const redis = await factsOf(this.#redis);
+    return { sessions, mode: edgeMode(upstream, redis), redisRefusal: redisRefusal(upstream, redis) };
   }
 
   async state(kind: StateKind, search: string, ifNoneMatch: string | null): Promise<StateAnswer> {
     if (!(await this.#core.whenKnown(FIRST_STATE_WAIT_MS))) {
-      const reason = this.#core.upstream.lastError ?? 'no ingest node has answered yet';
+      const reason = this.#core.upstream.lastError ?? 'neither Redis nor an ingest node has answered yet';
       return { status: 503, code: 'noState', message: `there is no state to show: ${reason}` };
     }
     return answerStateQuery(kind, this.#core.log, new URLSearchParams(search), ifNoneMatch);
@@ -74,11 +94,15 @@ export class Hub extends DurableObject<Env> {
   }
 
   async health(): Promise<InfraHealth> {
-    const [, latencyMs] = await Promise.all([this.#core.whenKnown(FIRST_STATE_WAIT_MS / 3), this.#latency()]);
-    const { latest, position } = this.#core.log;
-    const events = latest.events();
-    const { upstream } = this.#core;
-    return viewHealth({ hub: this.#name, upstream, position, events, shards: this.#core.shards(), latencyMs });
+    const [redis, ingest] = await Promise.all([
+      factsOf(this.#redis),
+      factsOf(this.#nodes),
+      this.#core.whenKnown(FIRST_STATE_WAIT_MS / 3),
+    ]);
+    const { log, upstream } = this.#core;
+    const { latest, position } = log;
+    const shards = this.#core.shards();
+    return viewHealth({ hub: this.#name, upstream, redis, ingest, position, events: latest.events(), shards });
   }
 
   async #dial(shard: string): Promise<void> {
@@ -100,30 +124,40 @@ export class Hub extends DurableObject<Env> {
     }
   }
 
-  /** Round trip to the node in use, measured at most every few seconds. */
-  #latency(): Promise<number | null> {
-    const now = Date.now();
-    if (this.#probe === null || now - this.#probe.at > PROBE_FRESH_MS)
-      this.#probe = { at: now, latencyMs: this.#measure() };
-    return this.#probe.latencyMs;
+  #openRedis(): Path | null {
+    const { redis } = this.#settings;
+    if (redis === null) return null;
+    const connection = new UpstashConnection(redis);
+    const checkup = new Checkup({ ask: () => connection.command('PING'), clock: systemClock, ...CHECK });
+    const onFault = (fault: string) => checkup.note(fault);
+    return { sources: [new RedisSource({ connection, clock: systemClock, onFault })], checkup };
   }
 
-  async #measure(): Promise<number | null> {
-    const url = this.#core.upstream.source === '' ? this.#settings.ingestUrls[0]! : this.#core.upstream.source;
-    const begin = performance.now();
-    try {
-      const response = await fetch(`${url}/livez`, { signal: AbortSignal.timeout(FIRST_STATE_WAIT_MS / 3) });
-      await response.body?.cancel();
-      return performance.now() - begin;
-    } catch {
-      return null;
-    }
+  #openNodes(): Path | null {
+    const { ingestUrls } = this.#settings;
+    const [best] = ingestUrls;
+    if (best === undefined) return null;
+    const address = (url: string) => this.#withToken(`${url.replace(/^http/, 'ws')}/ws/exchange`);
+    const sources = ingestUrls.map(url => new WebSocketSource({ name: url, url: address(url) }));
+    // The one in use, else the best.
+    const ask = () => askNode(ingestUrls.find(url => url === this.#core.upstream.source) ?? best);
+    return { sources, checkup: new Checkup({ ask, clock: systemClock, ...CHECK }) };
   }
 
   #withToken(url: string): string {
     const { streamToken } = this.#settings;
     return streamToken === null ? url : `${url}?token=${encodeURIComponent(streamToken)}`;
   }
+}
+
+async function factsOf(path: Path | null): Promise<PathFacts | null> {
+  return path === null ? null : { sources: path.sources.map(source => source.name), check: await path.checkup.look() };
+}
+
+async function askNode(url: string): Promise<void> {
+  const response = await fetch(`${url}/livez`, { signal: AbortSignal.timeout(NODE_TIMEOUT_MS) }).catch(() => null);
+  if (response === null) throw new Error(`${new URL(url).host} does not answer`);
+  await response.body?.cancel();
 }
 
 function relaySocket(socket: WebSocket): RelaySocket {

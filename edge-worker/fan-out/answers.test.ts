@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
 import { MadeUpStream } from '../testing/made-up-stream.ts';
-import { viewHealth } from './health-view.ts';
+import { edgeMode, redisRefusal, viewHealth } from './health-view.ts';
 import { NodeDocument } from './node-document.ts';
+import type { UpstreamView } from './upstream.ts';
 
 test('health says what is down, what was refused, and where slow browsers cannot be seen', () => {
   const stream = new MadeUpStream();
@@ -17,19 +18,53 @@ test('health says what is down, what was refused, and where slow browsers cannot
       { sessions: 1, refused: 2, seesBacklog: false },
       { sessions: 1, refused: 1, seesBacklog: null },
     ],
-    latencyMs: null,
+    redis: null,
+    ingest: { sources: ['http://node'], check: { isUp: true, since: 1, latencyMs: 2, lastError: null } },
   });
   expect(health).toMatchObject({
     role: 'edge',
+    mode: { configured: 'websocket', active: 'websocket' },
     epoch: 1_000,
     offset: 25,
     feeds: [{ key: 'upbit-0', state: 'live', instruments: null }],
   });
   expect(health.components).toMatchObject([
-    { name: 'ingest', state: 'down', since: 5, lastError: 'silent for 1500 ms' },
+    { name: 'redis', enabled: false, state: 'disabled' },
+    { name: 'ingest', state: 'down', since: 5, latencyMs: 2, lastError: 'silent for 1500 ms' },
     { name: 'shards', lastError: expect.stringContaining('3 client messages') },
     { name: 'slow-browser-guard', state: 'disabled' },
   ]);
+});
+
+describe('the mode at the edge', () => {
+  const answers = { isUp: true, since: 1, latencyMs: 2, lastError: null };
+  const fails = { isUp: false, since: 3, latencyMs: null, lastError: 'connection refused' };
+  const upstream: UpstreamView = { isFollowing: true, state: 'live', since: 5, source: 'redis x', lastError: null };
+  const sources = ['redis x'];
+
+  test('is redis while the stream is read from there, whatever else is answered', () => {
+    for (const check of [answers, fails]) {
+      expect(edgeMode(upstream, { sources, check })).toEqual({ configured: 'redis', active: 'redis' });
+      expect(redisRefusal(upstream, { sources, check })).toBeNull();
+    }
+  });
+
+  test('is websocket while the stream is read from a node, until redis has taken over again', () => {
+    const fallback = { ...upstream, source: 'http://node' };
+    for (const check of [answers, fails]) {
+      expect(edgeMode(fallback, { sources, check })).toEqual({ configured: 'redis', active: 'websocket' });
+    }
+    expect(redisRefusal(fallback, { sources, check: answers })).toBeNull();
+    expect(redisRefusal(fallback, { sources, check: fails })).toBe('Redis does not answer: connection refused');
+  });
+
+  test('of a hub that sleeps is the one it would wake up in', () => {
+    const asleep: UpstreamView = { isFollowing: false, state: 'seeking', since: 0, source: '', lastError: null };
+    expect(edgeMode(asleep, { sources, check: answers }).active).toBe('redis');
+    expect(edgeMode(asleep, { sources, check: fails }).active).toBe('websocket');
+    expect(edgeMode(asleep, null)).toEqual({ configured: 'websocket', active: 'websocket' });
+    expect(redisRefusal(asleep, null)).toBe('Redis is not enabled');
+  });
 });
 
 describe('a document of the nodes', () => {

@@ -17,7 +17,7 @@ import { Upstream, type UpstreamView } from './upstream.ts';
 export type HubCoreOptions = {
   readonly name: string;
   readonly clock: Clock;
-  /** Ingest nodes in order of preference; where history is read from too. */
+  /** Redis and ingest nodes, in order of preference; where history is read from too. */
   readonly sources: readonly StreamSource[];
   /** Browsers per shard. */
   readonly capacity: number;
@@ -65,6 +65,7 @@ export class HubCore {
       onPressure: () => this.#flush(),
       onBeforeReset: () => this.#flush(),
       onReset: reason => this.#restarted(reason),
+      onBatch: () => this.#tellFirstState(),
       onTurn: () => this.#tellStatus(),
     });
     this.#links = new HubLinks({
@@ -112,14 +113,15 @@ export class HubCore {
     this.#scheduleTick();
   }
 
-  /** Resolves when there is a state to show, or after `timeoutMs`; says which. */
+  /** Resolves when there is a present state to show, or after `timeoutMs`; says which. */
   whenKnown(timeoutMs: number): Promise<boolean> {
     this.need();
-    if (this.#tail.head !== null) return Promise.resolve(true);
+    if (this.#upstream.isCaughtUp) return Promise.resolve(true);
     return new Promise(resolve => {
       const cancel = this.#options.clock.setTimer(timeoutMs, () => {
         this.#firstState = this.#firstState.filter(waiting => waiting !== known);
-        resolve(false);
+        // An old one is better than none.
+        resolve(this.#tail.head !== null);
       });
       const known = () => {
         cancel();
@@ -163,6 +165,11 @@ export class HubCore {
     this.#tail.reset(position, lineage);
     this.#links.resetAll(reason === 'initial' ? 'lost' : reason);
     this.#links.settle();
+    this.#tellFirstState();
+  }
+
+  #tellFirstState(): void {
+    if (this.#firstState.length === 0 || !this.#upstream.isCaughtUp) return;
     for (const known of this.#firstState.splice(0)) known();
   }
 

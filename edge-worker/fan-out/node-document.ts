@@ -56,7 +56,7 @@ export class NodeDocument {
       }
     }
     if (this.#known !== null) return { kind: 'document', body: this.#known.body, tag: this.#known.tag };
-    return { kind: 'unavailable', reason: faults.join('; ') };
+    return { kind: 'unavailable', reason: faults.join('; ') || 'INGEST_URLS is empty' };
   }
 }
 

@@ -3,10 +3,11 @@ import { FollowedLog, type FollowedView } from '../../shared/stream/followed-log
 import type { StreamSource } from '../../shared/stream/source.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import type { Batch, SnapshotReason } from '../../shared/wire/messages.ts';
+import { comparePositions, type Position } from '../../shared/wire/position.ts';
 
 export type UpstreamOptions = {
   readonly clock: Clock;
-  /** Ingest nodes in order of preference. */
+  /** In order of preference. */
   readonly sources: readonly StreamSource[];
   readonly random: () => number;
   /** There is so much to send that the next tick should not be waited for. */
@@ -14,6 +15,8 @@ export type UpstreamOptions = {
   /** Called before the log jumps to a snapshot: the last chance to send what was before it. */
   readonly onBeforeReset: () => void;
   readonly onReset: (reason: SnapshotReason) => void;
+  /** After every batch. */
+  readonly onBatch: () => void;
   /** It went from live to seeking or back. */
   readonly onTurn: () => void;
 };
@@ -25,7 +28,7 @@ export type UpstreamView = FollowedView;
 const PENDING_BOUNDS = { maxAgeMs: 10_000, maxBytes: 8 * 1024 * 1024 };
 const PRESSURE_BYTES = 1024 * 1024;
 
-/** The stream as it comes from the nodes: latest state, what has not been sent on yet, and how the connection fares. */
+/** The stream as it comes from Redis or the nodes: latest state, what has not been sent on yet, and how the connection fares. */
 export class Upstream {
   readonly #options: UpstreamOptions;
   #followed: FollowedLog;
@@ -33,6 +36,8 @@ export class Upstream {
   #unsent = 0;
   #unsentBytes = 0;
   #heartbeatWriter: number | null = null;
+  /** Where the path that greeted us last said that the stream stands. */
+  #greeted: Position | null = null;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
@@ -45,6 +50,12 @@ export class Upstream {
 
   get view(): UpstreamView {
     return this.#followed.view;
+  }
+
+  /** Whether there is a present state: what Redis keeps as a snapshot may be 20 s old, and what follows it is still to come. */
+  get isCaughtUp(): boolean {
+    const { position } = this.log;
+    return position.epoch > 0 && (this.#greeted === null || comparePositions(position, this.#greeted) >= 0);
   }
 
   get isFollowing(): boolean {
@@ -62,6 +73,7 @@ export class Upstream {
     this.#unsent = 0;
     this.#unsentBytes = 0;
     this.#heartbeatWriter = null;
+    this.#greeted = null;
   }
 
   /** Batches since the last time. */
@@ -85,7 +97,7 @@ export class Upstream {
     const { clock, sources, random, onBeforeReset, onReset, onTurn } = this.#options;
     return new FollowedLog({
       log: new StreamLog(PENDING_BOUNDS),
-      sources,
+      sources: sources.map(source => this.#hearingGreetings(source)),
       clock,
       random,
       onHeartbeat: (_position, writer) => {
@@ -102,9 +114,24 @@ export class Upstream {
     });
   }
 
+  #hearingGreetings(source: StreamSource): StreamSource {
+    return {
+      name: source.name,
+      open: (request, { message, closed }) =>
+        source.open(request, {
+          message: said => {
+            if (said.type === 'hello') this.#greeted = { epoch: said.epoch, offset: said.offset };
+            message(said);
+          },
+          closed,
+        }),
+    };
+  }
+
   #appended(): void {
     const { ring } = this.log;
     this.#unsentBytes += ring.at(ring.end - 1)!.bytes;
     if (this.#unsentBytes >= PRESSURE_BYTES) this.#options.onPressure();
+    this.#options.onBatch();
   }
 }

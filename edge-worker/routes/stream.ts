@@ -1,5 +1,6 @@
 import { CUTS } from '../../shared/wire/messages.ts';
 import { positionFromQuery } from '../../shared/wire/position.ts';
+import { type HubPath, hubName } from '../fan-out/hub-name.ts';
 import { PlacementCache } from '../fan-out/placement-cache.ts';
 import { type EdgeContext, hubFor, placedBy, visitorRegion } from './edge-context.ts';
 
@@ -9,7 +10,27 @@ const placements = new PlacementCache();
 const MOST_REFUSALS = 3;
 
 /** `WS /ws/exchange`: the whole stream, `?epoch=&offset=` to resume, `?cut=lite` without order books. */
-export async function openStream(context: EdgeContext): Promise<Response> {
+export function openBestStream(context: EdgeContext): Promise<Response> {
+  return openStream(context, 'best');
+}
+
+/** `WS /ws/redis`: the same as it comes back from Redis. Whoever is connected stays when Redis goes, and is told; nobody else comes. */
+export async function openRedisStream(context: EdgeContext): Promise<Response> {
+  const { redisRefusal } = await hubFor(context).overview();
+  return redisRefusal === null ? openStream(context, 'redis') : refuseStream(context, redisRefusal);
+}
+
+/** `WS /ws/kafka`: no Worker can speak to a Kafka. */
+export function refuseKafkaStream(context: EdgeContext): Response {
+  return refuseStream(context, 'Kafka is not enabled');
+}
+
+function refuseStream(context: EdgeContext, reason: string): Response {
+  const message = `${reason}; use /ws/exchange`;
+  return context.json({ error: { code: 'notEnabled', message }, fallback: '/ws/exchange' }, 503);
+}
+
+async function openStream(context: EdgeContext, path: HubPath): Promise<Response> {
   if (context.req.header('upgrade')?.toLowerCase() !== 'websocket') {
     context.header('Upgrade', 'websocket');
     const message =
@@ -35,14 +56,15 @@ export async function openStream(context: EdgeContext): Promise<Response> {
     session.searchParams.set('epoch', String(position.epoch));
     session.searchParams.set('offset', String(position.offset));
   }
-  return placeAndOpen(context, session);
+  return placeAndOpen(context, session, path);
 }
 
-async function placeAndOpen(context: EdgeContext, session: URL): Promise<Response> {
+async function placeAndOpen(context: EdgeContext, session: URL, path: HubPath): Promise<Response> {
   const region = visitorRegion(context);
+  const hub = hubName(region.hub, path);
   let refused: string | null = null;
   for (let attempt = 0; attempt <= MOST_REFUSALS; attempt++) {
-    const shard: string = await placements.shardFor(region.hub, refused, full => hubFor(context).place(full));
+    const shard: string = await placements.shardFor(hub, refused, full => hubFor(context, path).place(full));
     const stub = context.env.SHARD.getByName(shard, placedBy(region));
     const response = await stub.fetch(session, { headers: context.req.raw.headers });
     if (response.status === 101) return response;
@@ -50,10 +72,4 @@ async function placeAndOpen(context: EdgeContext, session: URL): Promise<Respons
   }
   context.header('Retry-After', '5');
   return context.json({ error: { code: 'full', message: 'no shard has room at the moment; please come back' } }, 503);
-}
-
-/** A stream path that the edge does not relay: `WS /ws/redis`, `WS /ws/kafka`. */
-export function refuseUnbuiltStream(reason: string) {
-  return (context: EdgeContext): Response =>
-    context.json({ error: { code: 'notEnabled', message: reason }, fallback: '/ws/exchange' }, 503);
 }

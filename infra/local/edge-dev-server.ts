@@ -177,12 +177,21 @@ function assertPortIsFree(port: number, host: string): Promise<void> {
   });
 }
 
-type EdgeVariables = Omit<Partial<Variables>, 'INGEST_URLS'>;
+export type EdgeVariables = Omit<Variables, 'INGEST_URLS'>;
+
+const EDGE_VARIABLES = [
+  'UPSTASH_REDIS_REST_URL',
+  'UPSTASH_REDIS_REST_TOKEN',
+  'SHARD_CAPACITY',
+  'ALLOWED_ORIGINS',
+  'STREAM_TOKEN',
+  'HUB_PACE_MS',
+] as const satisfies readonly (keyof EdgeVariables)[];
 
 /** The Worker's own variables among those of a process. */
 export function edgeVariablesOf(environment: NodeJS.ProcessEnv): EdgeVariables {
   const variables: Record<string, string> = {};
-  for (const name of ['SHARD_CAPACITY', 'ALLOWED_ORIGINS', 'STREAM_TOKEN', 'HUB_PACE_MS']) {
+  for (const name of EDGE_VARIABLES) {
     const value = environment[name];
     if (value !== undefined) variables[name] = value;
   }
