@@ -253,7 +253,9 @@ describe.skipIf(!hasCaptures)(
             row.control += 1;
             continue;
           }
-          expect(conversion.kind === 'events' || conversion.rejections.length > 0).toBe(true);
+          // Something comes of every frame: a frame that is nothing in silence would be lost without a trace.
+          const { events = [], bookDeltas = [] } = conversion.kind === 'events' ? conversion : {};
+          expect(events.length + bookDeltas.length + conversion.rejections.length, raw).toBeGreaterThan(0);
           for (const { reason, channel: named, detail } of conversion.rejections) {
             expect(detail.length).toBeLessThan(200);
             const kind = reason === 'unsupportedChannel' ? `${reason} ${named}` : reason;
