@@ -45,7 +45,10 @@ describe('trades against what happened', () => {
 
   test('one is missing within a gap that was declared', () => {
     const declared = { ...gap('BTC/KRW'), afterTime: 200, untilTime: 400, provable: false };
-    expect(check([told(second), declared])).toMatchObject({ ...nothing, excused: 1, gaps: { unprovable: 1 } });
+    expect(check([told(second), declared])).toMatchObject({ ...nothing, excused: 1, gaps: [declared] });
+    expect(check([told(second), { ...declared, provable: true }]).missing).toEqual([
+      expect.stringContaining('a provable gap was declared'),
+    ]);
     expect(check([told(second), { ...declared, symbol: 'ETH/KRW' }]).missing).toHaveLength(1);
   });
 

@@ -17,16 +17,16 @@ export type TradeCheck = {
 export type TradeReport = {
   readonly judged: number;
   readonly backfilled: number;
-  /** Neither delivered nor within a gap that was declared. */
+  /** Neither delivered nor within a gap that could not be proven; what the numbering proves could have been fetched. */
   readonly missing: readonly string[];
   readonly twice: readonly string[];
   readonly invented: readonly string[];
-  /** Missing, and within a declared gap. */
+  /** Missing, and within a gap that was declared and could not be proven. */
   readonly excused: number;
   /** Missing, of markets of which nobody had known a trade before: such a loss cannot be seen (health: `unanchored`). */
   readonly unanchored: number;
-  /** Of the declared gaps of that time, those that the exchange's numbering proves. */
-  readonly gaps: { readonly provable: number; readonly unprovable: number };
+  /** All that were declared and touch that time. */
+  readonly gaps: readonly TradeGap[];
 };
 
 /**
@@ -57,14 +57,16 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
     told.delete(name);
     if (times > count) twice.push(name);
     if (times >= count) continue;
-    if (gaps.some(gap => covers(gap, trade))) excused += count - times;
+    const gap = gaps.find(declared => covers(declared, trade));
+    if (gap?.provable === false) excused += count - times;
     else if (!(trade.exchangeTime > (knownSince.get(marketOf(trade)) ?? Number.POSITIVE_INFINITY))) unanchored++;
-    else missing.push(`${name} (${trade.id}, delivered by the exchange ${trade.deliveries} times)`);
+    else {
+      const declared = gap === undefined ? 'nothing was declared' : 'a provable gap was declared';
+      missing.push(`${name} (${trade.id}, delivered by the exchange ${trade.deliveries} times; ${declared})`);
+    }
   }
   const inTime = gaps.filter(gap => (gap.untilTime ?? until) >= from && (gap.afterTime ?? from) <= until);
-  const provable = inTime.filter(gap => gap.provable).length;
-  const count = { provable, unprovable: inTime.length - provable };
-  return { judged, backfilled, missing, twice, invented: [...told.keys()], excused, unanchored, gaps: count };
+  return { judged, backfilled, missing, twice, invented: [...told.keys()], excused, unanchored, gaps: inTime };
 
   function isWithin(time: number | null): boolean {
     return time !== null && time >= from && time <= until;

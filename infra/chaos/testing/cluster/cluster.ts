@@ -21,6 +21,8 @@ export type ClusterOptions = {
   readonly eventsPerSecond?: number;
   readonly instruments?: number;
   readonly seed: number;
+  /** It is ready when so much was published: markets that have not traded yet are unknown to those who follow. */
+  readonly beginsAfterEvents?: number;
   /** Which protection all nodes go without. */
   readonly switchedOff?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -40,7 +42,7 @@ export type Services = {
   readonly mariadb: TestMariaDb;
 };
 
-/** Some seconds' worth: most markets have traded by then. */
+/** Some seconds' worth. */
 const EVENTS_TO_BEGIN_WITH = 2_500;
 
 export const ADMIN_TOKEN = 'chaos-admin-token-of-a-test';
@@ -102,7 +104,7 @@ export class Cluster {
       const nodes = await Promise.all(Array.from({ length: options.nodes }, () => cluster.addNode()));
       await Promise.all(nodes.map(node => node.start()));
       await cluster.allWell(40_000);
-      await cluster.hasPublished(EVENTS_TO_BEGIN_WITH);
+      await cluster.hasPublished(options.beginsAfterEvents ?? EVENTS_TO_BEGIN_WITH);
     } catch (error) {
       await cluster.stop();
       throw error;

@@ -19,6 +19,17 @@ export type Judgement = {
   readonly figures: string;
 };
 
+const NOT_COMPARED: TradeReport = {
+  judged: 0,
+  backfilled: 0,
+  missing: [],
+  twice: [],
+  invented: [],
+  excused: 0,
+  unanchored: 0,
+  gaps: [],
+};
+
 /** Frames of this long before the end may still be on their way. */
 const SETTLE_MS = 1_500;
 /** What was missed in a takeover is fetched at the exchanges' own pace; after so long without any more, none comes. */
@@ -148,11 +159,18 @@ export class Watch {
 
   /**
    * Ends the watch and judges it.
-   * @param mayLose whether a loss that is declared is acceptable
+   * @param options `trades`: whether to compare with what happened at the exchanges, which takes some seconds
    */
-  async judge({ mayLose = false }: { readonly mayLose?: boolean } = {}): Promise<Judgement> {
-    const { simulatorUrl } = this.#cluster;
+  async judge({ trades = true }: { readonly trades?: boolean } = {}): Promise<Judgement> {
     await this.level();
+    const told = trades ? await this.#compareTrades() : null;
+    const { tradeBackfill = [] } = await (await this.#cluster.leader()).health();
+    this.stop();
+    return this.#judge(told, JSON.stringify(tradeBackfill));
+  }
+
+  async #compareTrades(): Promise<ReadonlyMap<string, TradeReport>> {
+    const { simulatorUrl } = this.#cluster;
     // A client's first moments belong to whatever was under way when it came.
     const until = Math.max(Date.now(), ...this.clients.map(({ since }) => since + 2 * SETTLE_MS));
     await sleep(until + SETTLE_MS - Date.now());
@@ -175,15 +193,14 @@ export class Watch {
       fewest = missing();
       sinceFewer = machineNow();
     }
-    this.stop();
-    return this.#judge(trades, mayLose);
+    return trades;
   }
 
   stop(): void {
     for (const client of [...this.clients, ...this.witnesses]) client.stop();
   }
 
-  #judge(trades: ReadonlyMap<string, TradeReport>, mayLose: boolean): Judgement {
+  #judge(trades: ReadonlyMap<string, TradeReport> | null, backfill: string): Judgement {
     const observers = [...this.clients, ...this.witnesses];
     const stream = observedStream(observers);
     const violations = stream.faults.map(fault => `EPO1 ${fault}`);
@@ -194,28 +211,31 @@ export class Watch {
     const rows: string[] = [];
     for (const { name, deliveries, connections } of this.clients) {
       const { published, deposed } = stream;
-      const report = checkStream({ reference: published, deposed, deliveries, mayLose });
+      const report = checkStream({ reference: published, deposed, deliveries });
       for (const { rule, delivery, text } of report.violations) {
         violations.push(`${rule} ${name}, delivery ${delivery}: ${text}`);
       }
       const { events } = report.figures;
       const begun = deliveries.filter(delivery => delivery.kind === 'snapshot').map(({ reason }) => reason);
-      const told = trades.get(name)!;
+      const told = trades?.get(name) ?? NOT_COMPARED;
       const { judged, backfilled, missing, twice, invented, excused, unanchored, gaps } = told;
-      for (const trade of missing.slice(0, 5))
-        violations.push(`TRUTH ${name} lacks ${trade} of ${missing.length} such`);
-      for (const trade of twice.slice(0, 5))
+      const ofEach = EXCHANGES.map(exchange => missing.filter(trade => trade.startsWith(exchange)).length).join(' + ');
+      for (const trade of missing.slice(0, 3))
+        violations.push(`TRUTH ${name} lacks ${trade} of ${ofEach} such (${EXCHANGES.join(', ')})`);
+      for (const trade of twice.slice(0, 3))
         violations.push(`TRUTH ${name} had twice ${trade} of ${twice.length} such`);
-      for (const trade of invented.slice(0, 5))
+      for (const trade of invented.slice(0, 3))
         violations.push(`TRUTH ${name} was told ${trade}, which never happened`);
       rows.push(
         `  ${name}: ${events} events, ${judged} trades judged (${backfilled} backfilled, ${excused} missing within ` +
-          `${gaps.provable} provable and ${gaps.unprovable} unprovable gaps, ${unanchored} unanchored), ` +
+          `${gaps.length} gaps, ${unanchored} unanchored), ` +
           `${connections.length} connections, snapshots: ${begun.join(', ')}`,
       );
     }
     const terms = stream.epochs.map(({ epoch, end }) => `${epoch} ${end === null ? 'goes on' : `to ${end}`}`);
-    const figures = `  terms: ${terms.join(', ')}; ${stream.unheard} offsets that nobody heard\n${rows.join('\n')}`;
-    return { violations, stream, trades, figures };
+    const figures =
+      `  terms: ${terms.join(', ')}; ${stream.unheard} offsets that nobody heard\n${rows.join('\n')}\n` +
+      `  the last leader's readings: ${backfill}`;
+    return { violations, stream, trades: trades ?? new Map(), figures };
   }
 }

@@ -49,7 +49,7 @@ export const PROTECTIONS: Readonly<Record<Protection, readonly Replacement[]>> =
   tradeMemory: [
     {
       file: 'ingest-node/conversion/trade-memory.ts',
-      text: 'if (young?.has(id) || this.#old.get(key)?.has(id) || this.#quiet.get(key)?.includes(id)) return false;',
+      text: 'if (this.#knows(key, id)) return false;',
       by: '',
     },
   ],
