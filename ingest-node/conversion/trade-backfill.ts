@@ -95,7 +95,7 @@ export class TradeBackfill {
     this.#doubtEnds = null;
     this.#awake.start();
     this.#fetcher.start();
-    for (const miss of this.#continuity.openJumps()) this.#suspect(miss, 0);
+    this.#takeUpJumps();
   }
 
   /** No request and no event after the call. What was known of the trades stays known. */
@@ -115,7 +115,9 @@ export class TradeBackfill {
   }
 
   setInstruments(instruments: readonly Instrument[]): void {
+    const isFirst = this.#instruments.size === 0;
     this.#instruments = new Map(instruments.map(instrument => [instrument.symbol, instrument]));
+    if (isFirst) this.#takeUpJumps();
   }
 
   /**
@@ -196,6 +198,11 @@ export class TradeBackfill {
     this.#continuity.forget(symbols);
   }
 
+  /** The same for all. */
+  forgetAll(): void {
+    this.#continuity.forget();
+  }
+
   counts(): TradeBackfillHealth {
     const carried = [...this.#carried.values()].flat();
     return {
@@ -251,6 +258,12 @@ export class TradeBackfill {
       );
       this.#fetcher.add({ symbol, reading, miss: null }, 0);
     }
+  }
+
+  /** What others left open; nothing can be asked for before the exchange's names are known. */
+  #takeUpJumps(): void {
+    if (this.#run === null || this.#instruments.size === 0) return;
+    for (const miss of this.#continuity.openJumps()) if (!this.#tasks.has(miss)) this.#suspect(miss, 0);
   }
 
   #suspect(miss: Miss, delayMs: number): void {

@@ -110,8 +110,9 @@ export class TradeContinuity {
    */
   hear(trade: Trade): void {
     const suspicion = this.#ids === 'contiguous' ? null : (this.#memories.get(trade.symbol)?.suspicion ?? null);
-    const isAfter = suspicion?.before.every(({ id }) => id !== trade.id) === true && suspicion.after.size < MOST_AFTER;
-    if (isAfter) suspicion.after.set(trade.id, trade);
+    // One that was fetched comes late, and may be from before.
+    const isAfter = trade.backfilled !== true && suspicion?.before.every(({ id }) => id !== trade.id) === true;
+    if (isAfter && suspicion.after.size < MOST_AFTER) suspicion.after.set(trade.id, trade);
     this.remember(trade);
   }
 
@@ -223,8 +224,8 @@ export class TradeContinuity {
     if (memory.suspicion === miss && !memory.suspicion.isInterrupted) memory.suspicion = null;
   }
 
-  /** What is known of these does not count any more: their next trade continues nothing. */
-  forget(symbols: Iterable<string>): void {
+  /** What is known of these, all by default, does not count any more: their next trade continues nothing. */
+  forget(symbols: Iterable<string> = [...this.#memories.keys()]): void {
     for (const symbol of symbols) this.#memories.delete(symbol);
   }
 

@@ -200,6 +200,11 @@ export class Leader {
     if (event.type === 'gap') this.#backfills.get(event.exchange)?.rememberGap(event);
   }
 
+  /** What is known of the markets' trades does not count any more: the next ones continue nothing. */
+  forgetTrades(): void {
+    for (const backfill of this.#backfills.values()) backfill.forgetAll();
+  }
+
   /** The node that leads may have lost trades of an exchange just now, of all of them by default. */
   doubt(exchange?: ExchangeName): void {
     for (const [name, backfill] of this.#backfills) if (exchange === undefined || name === exchange) backfill.doubt();

@@ -5,13 +5,14 @@ import type { EpochMillis } from '../../shared/model/time.ts';
 import { FollowedLog } from '../../shared/stream/followed-log.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import type { Batch } from '../../shared/wire/messages.ts';
-import { comparePositions, type Position } from '../../shared/wire/position.ts';
+import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import { Distributor } from '../distribution/distributor.ts';
 import type { SessionRegistry } from '../distribution/session-registry.ts';
 import type { Infrastructure } from '../infrastructure/composite-service.ts';
 import type { LeaderElection, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Leader } from './leader.ts';
+import { readRecentPast } from './recent-past.ts';
 import { OutrankedError, takeOver } from './takeover.ts';
 import { WarmBuffer } from './warm-buffer.ts';
 
@@ -39,6 +40,8 @@ const LOOK_IF_WARM_EVERY_MS = 50;
 const READY_WITHIN_MS = 10_000;
 /** How long each path may take to get the last of a term that ends. */
 const FLUSH_WITHIN_MS = 1_000;
+/** How long the past may take of a takeover that comes while it is read. */
+const PAST_WITHIN_MS = 1_500;
 /** How long a node that handed over waits for the successor's stream, for its own clients' sake. */
 const SUCCESSION_WITHIN_MS = 2_000;
 
@@ -59,6 +62,10 @@ export class NodeRole {
   #cancelWarmLook: () => void = () => {};
   /** Since when the stream has been read without a loss. */
   #followedSince: EpochMillis | null = null;
+  /** While the past is read: what has come since, in its turn. */
+  #unheard: Pick<Batch, 'first' | 'events'>[] | null = null;
+  #past: Promise<void> = Promise.resolve();
+  #pastTurn = 0;
   #isRetired = false;
 
   constructor(options: NodeRoleOptions) {
@@ -80,14 +87,15 @@ export class NodeRole {
       clock,
       sources: infrastructure.sources(),
       onHeartbeat: () => sessions.heartbeat(),
-      onBatch: ({ first, events }) => {
-        // The leader before this one was interrupted for good, and may have had something to read back.
-        if (first === 1) this.leader.doubt();
-        this.#published(events);
+      onBatch: batch => {
+        if (this.#unheard === null) this.#heard(batch);
+        else this.#unheard.push(batch);
       },
-      onReset: ({ events }) => {
-        this.#followedSince = clock.now();
+      onReset: ({ events, position, lineage, reason }) => {
+        // Trades were published that this node has not heard of: it cannot tell them from missed ones.
+        if (reason === 'lost') this.leader.forgetTrades();
         this.#published(events);
+        this.#past = this.#hearPast(position, lineage);
       },
       onTurn: ({ state }) => sessions.setUpstream(state),
     });
@@ -189,6 +197,7 @@ export class NodeRole {
     const { log, clock, infrastructure, sessions, election, records, logger } = this.#options;
     const began = clock.monotonic();
     if (previous !== null && previous.end !== null) await this.#followUntil({ ...previous, offset: previous.end });
+    await this.#past;
     this.#follower.stop('about to lead');
     try {
       const fence = infrastructure.fence.bind(infrastructure);
@@ -239,6 +248,29 @@ export class NodeRole {
   #offer(events: readonly MarketEvent[]): void {
     if (this.#term !== null) this.distributor.offer(events);
     else this.#warm?.offer(events);
+  }
+
+  /** A node that joins, or lost its place, remembers no trade: it reads what is still there before it hears what is new. */
+  async #hearPast(head: Position, lineage: Lineage): Promise<void> {
+    const { infrastructure, clock } = this.#options;
+    const turn = ++this.#pastTurn;
+    this.#followedSince = clock.now();
+    this.#unheard = [];
+    const sources = infrastructure.sources();
+    const past = await readRecentPast({ sources, head, lineage, withinMs: PAST_WITHIN_MS, clock });
+    // Its place was lost again meanwhile: another reading is on its way.
+    if (turn !== this.#pastTurn) return;
+    const since = past.find(({ events }) => events.length > 0)?.events[0]?.receivedTime;
+    this.#followedSince = Math.min(this.#followedSince, since ?? this.#followedSince);
+    const unheard = this.#unheard;
+    this.#unheard = null;
+    for (const batch of [...past, ...unheard]) this.#heard(batch);
+  }
+
+  #heard({ first, events }: Pick<Batch, 'first' | 'events'>): void {
+    // The leader before this one was interrupted for good, and may have had something to read back.
+    if (first === 1) this.leader.doubt();
+    this.#published(events);
   }
 
   /** Another node has published these (rule TRD1). */

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import { numberedTrade } from '../../shared/model/testing/market-events.ts';
+import { StreamLog } from '../../shared/stream/stream-log.ts';
+import { MemorySource } from '../../shared/stream/testing/memory-source.ts';
+import { Publisher } from '../../shared/stream/testing/publisher.ts';
+import { readRecentPast } from './recent-past.ts';
+
+/** A node whose history reaches back 60 s. */
+function world() {
+  const clock = new ManualClock();
+  const log = new StreamLog({ maxAgeMs: 60_000, maxBytes: 64 * 1024 * 1024 });
+  const publisher = new Publisher(log, () => clock.monotonic());
+  const source = new MemorySource({ name: 'redis', log, clock });
+  const read = async (sources: readonly MemorySource[] = [source]) => {
+    const { position: head, lineage } = log;
+    const reading = readRecentPast({ sources, head, lineage, withinMs: 1_500, clock });
+    await clock.advanceAndSettle(2_000);
+    const batches = await reading;
+    return batches.flatMap(({ events }) => events.flatMap(event => (event.type === 'trade' ? [Number(event.id)] : [])));
+  };
+  return { clock, log, publisher, source, read };
+}
+
+test('[TRD1] across the epochs that history holds, up to where the reader stands', async () => {
+  const { publisher, read } = world();
+  publisher.beginEpoch(5);
+  for (const id of [1, 2]) publisher.seal(numberedTrade(id));
+  publisher.beginEpoch(6);
+  publisher.seal(numberedTrade(3));
+  expect(await read()).toEqual([1, 2, 3]);
+});
+
+test('[TRD1] of a long epoch as much as is there, or somewhat less', async () => {
+  const { clock, publisher, read } = world();
+  publisher.beginEpoch(5);
+  for (let second = 0; second < 100; second++) {
+    for (let count = 0; count < 50; count++) publisher.seal(numberedTrade(second * 50 + count));
+    clock.advance(1_000);
+  }
+  const ids = await read();
+  expect(ids).toEqual(Array.from({ length: ids.length }, (_, index) => 5_000 - ids.length + index));
+  expect(ids.length).toBe(1_000);
+});
+
+test('a path that is silent or has nothing makes room for the next, within the time', async () => {
+  const { clock, log, publisher, source, read } = world();
+  publisher.beginEpoch(5);
+  publisher.seal(numberedTrade(1));
+  const away = new MemorySource({ name: 'away', log, clock });
+  away.refusal = { reason: 'down', verdict: 'reconnect' };
+  expect(await read([away, source])).toEqual([1]);
+  const silent = new MemorySource({ name: 'silent', log, clock });
+  silent.latencyMs = 10_000;
+  expect(await read([silent])).toEqual([]);
+});
