@@ -269,6 +269,22 @@ describe('frame reader', () => {
     expect(growth).toBeLessThan(4_000_000);
   });
 
+  it('remembers no more keys of a hostile frame than of any other', () => {
+    const frame = new FrameReader();
+    const { p } = frame.keys({ p: 'p' });
+    const growth = memoryGrowth(() => {
+      for (let i = 0; i < 20; i += 1) {
+        const many = Array.from({ length: 50_000 }, (_, k) => `"${i}_${k}":0`).join(',');
+        for (const text of [`{${many},"p":${i}}`, `{"a${i}":0,"${i}${'x'.repeat(1_000_000)}":0,"p":${i}}`]) {
+          expect(frame.read(Buffer.from(text))).toBeNull();
+          expect(frame.id(frame.member(frame.root, p))).toBe(String(i));
+        }
+      }
+      expect(frame.read(Buffer.from('{}'))).toBeNull();
+    });
+    expect(growth).toBeLessThan(3_000_000);
+  });
+
   it('has limits: 4 MiB, 64 arrays or objects inside one another', () => {
     const nested = (depth: number): Buffer => Buffer.from('['.repeat(depth) + ']'.repeat(depth));
     expect(learned.read(nested(64))).toBeNull();

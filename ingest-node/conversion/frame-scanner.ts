@@ -95,10 +95,8 @@ export abstract class FrameScanner {
   protected notes: Int32Array = new Int32Array(USUAL_NOTES);
   /** Where the frame ends in {@link bytes}. */
   protected frameEnd = FRAME_START;
-  /** What the frame itself hangs on, as if it were a member. */
-  readonly #rootKey = this.knownKeys.named('');
   /** Of each container around the place that is read: the key before. */
-  readonly #contexts = new Array<KnownKey>(MAX_DEPTH).fill(this.#rootKey);
+  readonly #contexts = new Array<KnownKey>(MAX_DEPTH).fill(this.knownKeys.root);
   #keyEnd = 0;
   /** Where the next number is written out. */
   #plainEnd = 0;
@@ -124,6 +122,7 @@ export abstract class FrameScanner {
     this.frameEnd = FRAME_START + length;
     this.#plainEnd = this.frameEnd + 1;
     this.#isAscii = true;
+    this.knownKeys.beginFrame();
   }
 
   /**
@@ -142,7 +141,7 @@ export abstract class FrameScanner {
     let top = firstNote;
     let depth = 0;
     /** The key that the next value hangs on, and what its note says of depth and key. */
-    let key = this.#rootKey;
+    let key = this.knownKeys.root;
     let tag = 0;
     /** Of the container around it: its note, whether it is an object, and the key before, at first the one it hangs on. */
     let container = 0;
@@ -349,7 +348,7 @@ export abstract class FrameScanner {
     if (bytes[colon] !== COLON) throw REFUSAL;
     this.#keyEnd = colon + 1;
     if (!isRich) return this.knownKeys.at(bytes, start, at);
-    return this.knownKeys.named(JSON.parse(bytes.toString('utf8', quote, at + 1)));
+    return this.knownKeys.rare(JSON.parse(bytes.toString('utf8', quote, at + 1)));
   }
 
   #makeRoomForNotes(): Int32Array {

@@ -33,10 +33,17 @@ export const QUICK_KEY_LENGTH = 4;
 /** Slots by a hash of the text; a power of two. */
 const SLOTS = 1024;
 const LONGEST_KEPT = 32;
+/** Keys that one frame may bring in: they are held by those before them, and a hostile frame has hundreds of thousands. */
+const NEWCOMERS_PER_FRAME = 256;
 
 export class KnownKeys {
+  /** What the frame itself hangs on, as if it were a member. */
+  readonly root: KnownKey = keyOf('', UNDECLARED);
+  /** Stands for all keys that are not worth remembering. It is too short to be expected anywhere. */
+  readonly stranger: KnownKey = keyOf('', UNDECLARED);
   readonly #declared = new Map<string, KnownKey>();
   readonly #slots: (KnownKey | null)[] = new Array<KnownKey | null>(SLOTS).fill(null);
+  #newcomers = 0;
 
   declare(text: string): KnownKey {
     const known = this.#declared.get(text);
@@ -46,6 +53,10 @@ export class KnownKeys {
     return key;
   }
 
+  beginFrame(): void {
+    this.#newcomers = 0;
+  }
+
   /** The key whose text is plain ASCII from `start` to `end`. */
   at(bytes: Buffer, start: number, end: number): KnownKey {
     let slot = end - start;
@@ -53,14 +64,20 @@ export class KnownKeys {
     const known = this.#slots[slot]!;
     const text = asciiText(bytes, start, end);
     if (known !== null && known.text === text) return known;
-    const key = this.named(text);
-    if (end - start <= LONGEST_KEPT) this.#slots[slot] = key;
+    const key = this.#declared.get(text) ?? this.#newcomer(text);
+    if (key !== this.stranger) this.#slots[slot] = key;
     return key;
   }
 
-  /** The key of a text, however a frame spells it. */
-  named(text: string): KnownKey {
-    return this.#declared.get(text) ?? keyOf(text, UNDECLARED);
+  /** The same for a key that is spelled with escapes or beyond ASCII. */
+  rare(text: string): KnownKey {
+    return this.#declared.get(text) ?? this.stranger;
+  }
+
+  #newcomer(text: string): KnownKey {
+    if (text.length > LONGEST_KEPT || this.#newcomers === NEWCOMERS_PER_FRAME) return this.stranger;
+    this.#newcomers += 1;
+    return keyOf(text, UNDECLARED);
   }
 }
 

@@ -62,6 +62,7 @@ export const binance: ExchangeAdapter = {
   markets: {
     // Without the permission sets, which nobody reads, the body is a fraction of its size.
     paths: ['/api/v3/exchangeInfo?permissions=SPOT&showPermissionSets=false'],
+    limit: { group: 'weight', weight: 20 },
     parse: listBinanceMarkets,
   },
   tradeHistory: binanceTradeHistory,

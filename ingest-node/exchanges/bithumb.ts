@@ -40,6 +40,7 @@ export const bithumb: ExchangeAdapter = {
   subscribeMessages: instruments => subscribeMessages(venue, instruments),
   markets: {
     paths: ['/v1/market/all?isDetails=true'],
+    limit: { group: 'other', weight: 1 },
     parse: (bodies, now) => parseMarketList('bithumb', bodies, now),
   },
   tradeHistory: bithumbTradeHistory,

@@ -55,7 +55,11 @@ export const coinone: ExchangeAdapter = {
   candles: 'fromTrades',
   tradeHistory: coinoneTradeHistory,
   subscribeMessages,
-  markets: { paths: ['/public/v2/markets/KRW', '/public/v2/currencies'], parse: parseMarketList },
+  markets: {
+    paths: ['/public/v2/markets/KRW', '/public/v2/currencies'],
+    limit: { group: 'all', weight: 1 },
+    parse: parseMarketList,
+  },
   convert,
 };
 

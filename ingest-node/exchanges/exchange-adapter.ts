@@ -93,6 +93,8 @@ export type TextPing = {
 export type MarketListing = {
   /** GET paths below {@link ExchangeAdapter.restUrl}, with their query. */
   readonly paths: readonly string[];
+  /** What each of these requests counts against, and how much. */
+  readonly limit: { readonly group: string; readonly weight: number };
   /** What the bodies (raw bytes, one per path) say. Total: a body that is not a market list is refused with a reason. */
   parse(bodies: readonly Uint8Array[], now: EpochMillis): MarketListResult;
 };

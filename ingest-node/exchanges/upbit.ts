@@ -40,6 +40,7 @@ export const upbit: ExchangeAdapter = {
   subscribeMessages: instruments => subscribeMessages(venue, instruments),
   markets: {
     paths: ['/v1/market/all?is_details=true'],
+    limit: { group: 'market', weight: 1 },
     parse: (bodies, now) => parseMarketList('upbit', bodies, now),
   },
   tradeHistory: upbitTradeHistory,
