@@ -41,6 +41,8 @@ export type IngestNode = {
   /** `http://127.0.0.1:8080`: how this machine reaches it. */
   readonly url: string;
   readonly port: number;
+  /** `http://127.0.0.1:8079`: how this machine reaches its Redis gateway; `null`: it has none. */
+  readonly gatewayUrl: string | null;
   readonly log: StreamLog;
   readonly sessions: SessionRegistry;
   /** Hands the leadership over, tells the clients to reconnect, closes everything. */
@@ -247,7 +249,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     await role.start();
     loadReport = setInterval(reportLoad, REPORT_LOAD_EVERY_MS);
     logger.info({ port, exchanges: config.exchanges, state: election.status.state }, 'the node runs');
-    return { url: `http://127.0.0.1:${port}`, port, log, sessions, stop };
+    return { url: `http://127.0.0.1:${port}`, port, gatewayUrl: services.gatewayUrl, log, sessions, stop };
   } catch (error) {
     await stop();
     throw error;

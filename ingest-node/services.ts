@@ -46,7 +46,7 @@ export class NodeServices {
     const { kafka } = options.config;
     if (redis === null && kafka === null) return new NodeServices(options, [], store);
     const { createInfrastructureServices } = await import('./infrastructure/registry.ts');
-    return new NodeServices(options, createInfrastructureServices({ kafka, redis }, options.clock), store);
+    return new NodeServices(options, await createInfrastructureServices({ kafka, redis }, options.clock), store);
   }
 
   /** Opens the gateway, if there is to be one. Rejects with a plain line when its port cannot be had. */
@@ -56,6 +56,11 @@ export class NodeServices {
     const { startGateway } = await import('./gateway/gateway.ts');
     const listening = host === undefined ? {} : { host };
     this.#gateway = await startGateway({ ...config.gateway, store: this.#store, clock, logger, ...listening });
+  }
+
+  /** How this machine reaches the gateway; `null`: there is none. */
+  get gatewayUrl(): string | null {
+    return this.#gateway?.url ?? null;
   }
 
   health(): ComponentHealth[] {

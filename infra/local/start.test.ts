@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { InfraHealth } from '../../shared/wire/service-info.ts';
+import type { InfraHealth, ServiceInfo } from '../../shared/wire/service-info.ts';
 import { StartProcess } from './testing/start-process.ts';
 
 const running: StartProcess[] = [];
@@ -32,6 +32,9 @@ describe('npm run demo', () => {
     console.log(`first event at the edge after ${seconds} s`);
     expect(Number(seconds)).toBeLessThan(PATIENCE.firstEventSeconds);
     for (const exchange of ['binance', 'upbit', 'bithumb']) await demo.said(new RegExp(`${exchange}-0\\s+live`));
+    // The edge may have met a Redis without a stream and begun with the node: it tries again after 5 s.
+    const mode = async () => ((await (await fetch(`${url}/ws/info`)).json()) as ServiceInfo).mode;
+    await expect.poll(mode, { timeout: 15_000 }).toEqual({ configured: 'redis', active: 'redis' });
     const page = await fetch(`${url}/`);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
     const started = performance.now();
@@ -76,7 +79,7 @@ describe('npm start', () => {
     expect(service.output.trim().split('\n')).toHaveLength(6);
   });
 
-  test.each(['INGEST_PORT', 'EDGE_PORT', 'SIMULATOR_PORT'])(
+  test.each(['INGEST_PORT', 'EDGE_PORT', 'SIMULATOR_PORT', 'GATEWAY_PORT'])(
     'says in one line that %s is taken, and leaves nothing running',
     async name => {
       const other = createServer().listen(0, '127.0.0.1');

@@ -9,6 +9,7 @@ import { readPort } from '../../ingest-node/config/values.ts';
 import { createLogger } from '../../ingest-node/operations/logger.ts';
 import { startSimulator } from '../exchange-simulator/simulator.ts';
 import { edgeFaults, edgeVariablesOf, startEdge } from './edge-dev-server.ts';
+import { embeddedRedis } from './embedded-redis.ts';
 import { firstMarketEvent } from './first-event.ts';
 import { TerminalReport } from './terminal-report.ts';
 
@@ -19,7 +20,12 @@ const faults: string[] = process.argv
   .slice(2)
   .filter(argument => argument !== '--demo')
   .map(argument => `${argument}: unknown option; --demo is what there is`);
-const environment = { LOG_LEVEL: 'fatal', DATA_DIR: isDemo ? 'data/demo' : 'data', ...process.env };
+const environment = {
+  LOG_LEVEL: 'fatal',
+  DATA_DIR: isDemo ? 'data/demo' : 'data',
+  GATEWAY_PORT: '8079',
+  ...process.env,
+};
 const settings = readConfig(environment, { nodeId: `node-${hostname()}`.replace(/[^\w.:-]/g, '-').slice(0, 64) });
 if (!settings.ok) faults.push(...settings.faults);
 const edgePort = readPort(process.env['EDGE_PORT'] ?? null, 'EDGE_PORT', 8787, faults);
@@ -56,6 +62,10 @@ async function end(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
+function local(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}
+
 let interruptedAt = Number.POSITIVE_INFINITY;
 
 function interrupted(): void {
@@ -70,15 +80,22 @@ process.on('SIGINT', interrupted);
 process.on('SIGTERM', interrupted);
 
 try {
-  // The edge takes longest to start, so it begins first, unless it must be told which port the node was given.
-  const startEdgeFor = (url: string) =>
-    run(startEdge({ port: edgePort, ingestUrls: [url], vars: edgeVariables, log: () => {} }));
+  // The edge takes longest to start, so it begins first, unless it must be told which ports the node was given.
+  const redis = embeddedRedis(settings.config);
+  const startEdgeFor = (nodeUrl: string, gatewayUrl: string | null) => {
+    const vars = { ...edgeVariables, ...redis.edgeVariables(gatewayUrl) };
+    return run(startEdge({ port: edgePort, ingestUrls: [nodeUrl], vars, log: () => {} }));
+  };
   const { ingestPort } = settings.config;
-  const startingEdge = ingestPort === 0 ? null : startEdgeFor(`http://127.0.0.1:${ingestPort}`);
+  const ports = [ingestPort, redis.gateway?.port];
+  const startingEdge = ports.includes(0)
+    ? null
+    : startEdgeFor(local(ingestPort), redis.gateway && local(redis.gateway.port));
   const simulator = isDemo
     ? await run(startSimulator({ port: simulatorPort, instruments: 110, eventsPerSecond: 300 }))
     : null;
-  const config = simulator === null ? settings.config : { ...settings.config, exchangeSimulatorUrl: simulator.url };
+  const exchangeSimulatorUrl = simulator?.url ?? settings.config.exchangeSimulatorUrl;
+  const config = { ...settings.config, exchangeSimulatorUrl, gateway: redis.gateway };
   report.begin({ isDemo, simulatorUrl: config.exchangeSimulatorUrl, exchanges: config.exchanges });
   const node = await run(
     startIngestNode({
@@ -89,8 +106,8 @@ try {
       onFeedState: (exchange, state) => report.feed(exchange, state),
     }),
   );
-  const edge = await (startingEdge ?? startEdgeFor(node.url));
-  report.ready({ nodeUrl: node.url, edgeUrl: edge.url });
+  const edge = await (startingEdge ?? startEdgeFor(node.url, node.gatewayUrl));
+  report.ready({ nodeUrl: node.url, edgeUrl: edge.url, gatewayUrl: node.gatewayUrl });
   await firstMarketEvent(edge.url, settings.config.streamToken);
   report.firstEvent(performance.now() / 1000);
 } catch (error) {

@@ -43,13 +43,14 @@ export class TerminalReport {
     this.#line(`  ${exchange.padEnd(9)}${key.padEnd(18)}${this.#style(state.padEnd(11), colour)}${said}`.trimEnd());
   }
 
-  ready({ nodeUrl, edgeUrl }: { nodeUrl: string; edgeUrl: string }): void {
+  ready({ nodeUrl, edgeUrl, gatewayUrl }: { nodeUrl: string; edgeUrl: string; gatewayUrl: string | null }): void {
     const show = (label: string, url: string) => this.#line(`  ${label.padEnd(16)}${this.#style(url, 'bold')}`);
     const local = (url: string) => url.replace('127.0.0.1', 'localhost');
     this.#line('');
     show('Prices', `${local(edgeUrl)}/`);
     show('Stream', `${local(edgeUrl).replace(/^http/, 'ws')}/ws/exchange`);
     show('Ingest node', local(nodeUrl));
+    if (gatewayUrl !== null) show('Redis gateway', local(gatewayUrl));
     show('Health', `${local(edgeUrl)}/api/ws/infra-health`);
     this.#line('');
     this.#line(`  ${this.#style('Ctrl-C ends it.', 'dim')}`);

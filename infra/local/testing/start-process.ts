@@ -22,7 +22,7 @@ export class StartProcess {
 
   private constructor(args: readonly string[], environment: Readonly<Record<string, string>>, directory: string) {
     this.directory = directory;
-    const ports = { INGEST_PORT: '0', EDGE_PORT: '0', SIMULATOR_PORT: '0' };
+    const ports = { INGEST_PORT: '0', EDGE_PORT: '0', SIMULATOR_PORT: '0', GATEWAY_PORT: '0' };
     this.child = spawn(process.execPath, [START, ...args], {
       env: { PATH: process.env['PATH'] ?? '', DATA_DIR: directory, ...ports, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
