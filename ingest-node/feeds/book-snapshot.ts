@@ -28,7 +28,7 @@ export async function fetchBookSnapshot(
   } catch (error) {
     return { ok: false, reason: `no turn in the budget: ${String(error)}`, pauseMs: 0 };
   }
-  const answer = await rest.get(restUrl + rules.path(nativeCode), signal);
+  const answer = await rest.get(restUrl + rules.path(nativeCode), signal, rules.group);
   if (!answer.ok) return { ok: false, reason: answer.reason, pauseMs: answer.pauseMs };
   const parsed = rules.parse(answer.body);
   return parsed.ok ? parsed : { ok: false, reason: parsed.reason, pauseMs: 0 };

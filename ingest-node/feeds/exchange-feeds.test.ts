@@ -156,6 +156,20 @@ describe('a market list that cannot be had', () => {
     expect(asked).toHaveLength(2);
   });
 
+  test('a block at the host of the sockets keeps the sockets away, too', async () => {
+    for (const [webSocketUrl, heldForMs] of [
+      ['wss://api.upbit.com/websocket/v1', 600_000],
+      ['wss://elsewhere.upbit.com/websocket/v1', 0],
+    ] as const) {
+      answers = [418];
+      const feeds = make({ adapter: fakeAdapter({ webSocketUrl }) });
+      feeds.start();
+      await advance(0);
+      expect(feeds.connects).toMatchObject({ heldForMs });
+      await feeds.stop();
+    }
+  });
+
   test('an older list serves on, and is called stale', async () => {
     answers = ['KRW-BTC', 503, 'KRW-BTC'];
     const feeds = make();
@@ -231,7 +245,7 @@ describe('a market list that changes', () => {
     const adapter = fakeAdapter();
     let time = 100;
     const markets = {
-      paths: adapter.markets.paths,
+      ...adapter.markets,
       parse: (bodies: readonly Uint8Array[], now: number) => {
         const list = adapter.markets.parse(bodies, now);
         if (!list.ok) return list;

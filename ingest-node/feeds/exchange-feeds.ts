@@ -115,6 +115,9 @@ export class ExchangeFeeds {
     this.rest = new RestClient({
       clock: this.#clock,
       fetch: options.fetch ?? fetch,
+      onHostHeld: ms => {
+        if (isSameHost(this.endpoints)) this.#limiter.holdFor(ms);
+      },
       onBody: (url, body) => this.#watch.body(url, body),
     });
     this.restBudget = new RestBudget({ limits: adapter.limits.rest, clock: this.#clock });
@@ -122,6 +125,7 @@ export class ExchangeFeeds {
       markets: adapter.markets,
       restUrl: this.endpoints.restUrl,
       rest: this.rest,
+      budget: this.restBudget,
       clock: this.#clock,
       random: this.#random,
       refreshEveryMs: options.refreshMarketsEveryMs ?? REFRESH_MARKETS_EVERY_MS,
@@ -272,4 +276,9 @@ export class ExchangeFeeds {
         : `none of ${trading} trading instruments is selected`;
     return { state: 'down', since: this.#clock.now(), reason };
   }
+}
+
+/** Whoever is blocked at a host is blocked there on sockets, too. */
+function isSameHost({ restUrl, webSocketUrl }: Endpoints): boolean {
+  return new URL(restUrl).host === new URL(webSocketUrl).host;
 }

@@ -7,6 +7,7 @@ import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { ExchangeAdapter, MarketListResult } from '../exchanges/exchange-adapter.ts';
 import type { FeedCondition } from './feed-state.ts';
+import type { RestBudget } from './rest-budget.ts';
 import type { RestClient } from './rest-client.ts';
 
 export type MarketDirectoryOptions = {
@@ -14,6 +15,7 @@ export type MarketDirectoryOptions = {
   /** Without a slash at the end. */
   readonly restUrl: string;
   readonly rest: Pick<RestClient, 'get'>;
+  readonly budget: Pick<RestBudget, 'acquire'>;
   readonly clock: Clock;
   readonly random: () => number;
   /** About this long after a list came the next one is fetched. */
@@ -72,11 +74,17 @@ export class MarketDirectory {
   }
 
   async #fetch(signal: AbortSignal): Promise<Fetched> {
-    const { markets, restUrl, rest, clock } = this.#options;
+    const { markets, restUrl, rest, budget, clock } = this.#options;
+    const { group, weight } = markets.limit;
     const bodies: Uint8Array[] = [];
     // One after the other: a list is never urgent.
     for (const path of markets.paths) {
-      const answer = await rest.get(restUrl + path, signal);
+      try {
+        await budget.acquire(group, weight, signal);
+      } catch (error) {
+        return { list: { ok: false, reason: `no turn in the budget: ${String(error)}` }, pauseMs: 0 };
+      }
+      const answer = await rest.get(restUrl + path, signal, group);
       if (!answer.ok) return { list: { ok: false, reason: answer.reason }, pauseMs: answer.pauseMs };
       bodies.push(answer.body);
     }

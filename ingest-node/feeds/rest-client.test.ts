@@ -82,6 +82,25 @@ test('while the exchange wants us away, nothing is sent', async () => {
   expect(requests).toBe(2);
 });
 
+test('too many requests of one kind hold up that kind; a block holds up the host, and whoever else asks it', async () => {
+  const clock = new ManualClock();
+  let status = 429;
+  const url = await serve(response => response.writeHead(status, { 'retry-after': '5' }).end());
+  const holds: number[] = [];
+  const rest = new RestClient({ clock, fetch, onHostHeld: ms => holds.push(ms) });
+  await rest.get(url, never(), 'trades');
+  expect(await rest.get(url, never(), 'trades')).toMatchObject({ status: null, pauseMs: 5_000 });
+  expect([requests, holds]).toEqual([1, []]);
+  for (status of [418, 403]) {
+    expect(await rest.get(url, never(), 'market')).toMatchObject({ status, pauseMs: 5_000 });
+    for (const group of ['market', 'trades', 'other']) {
+      expect(await rest.get(url, never(), group)).toMatchObject({ status: null, pauseMs: 5_000 });
+    }
+    await clock.advanceAndSettle(5_000);
+  }
+  expect([requests, holds]).toEqual([3, [5_000, 5_000]]);
+});
+
 test('an answer that never ends is cut at 32 MiB', async () => {
   const chunk = Buffer.alloc(1024 * 1024);
   let written = 0;

@@ -20,11 +20,15 @@ export type RestResult =
 export type RestClientOptions = {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** The exchange keeps us away from its host as a whole, for so long. */
+  readonly onHostHeld?: (ms: number) => void;
   /** Sees the whole body of every answer with status 200. */
   readonly onBody?: (url: string, body: Uint8Array) => void;
 };
 
 const TIMEOUT_MS = 10_000;
+/** Too many requests of one kind. All else that asks for a pause (418, 403, 451, 503) is about our address. */
+const TOO_MANY = 429;
 /** After decompression. The largest list, Binance's `exchangeInfo`, is below half of it. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
@@ -32,17 +36,26 @@ export class RestClient {
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
   readonly #onBody: (url: string, body: Uint8Array) => void;
-  #heldUntil = 0;
+  readonly #onHostHeld: (ms: number) => void;
+  /** By limit group; monotonic, like the next. */
+  readonly #heldUntil = new Map<string, number>();
+  #hostHeldUntil = 0;
 
   constructor(options: RestClientOptions) {
     this.#clock = options.clock;
     this.#fetch = options.fetch;
+    this.#onHostHeld = options.onHostHeld ?? (() => {});
     this.#onBody = options.onBody ?? (() => {});
   }
 
-  /** Never rejects. A request that `signal` ended is a failure like others. */
-  async get(url: string, signal: AbortSignal): Promise<RestResult> {
-    const heldForMs = this.#heldUntil - this.#clock.monotonic();
+  /**
+   * Never rejects. A request that `signal` ended is a failure like others.
+   *
+   * @param group the limit it counts against: too many requests of one group do not hold up another
+   */
+  async get(url: string, signal: AbortSignal, group = ''): Promise<RestResult> {
+    const heldUntil = Math.max(this.#hostHeldUntil, this.#heldUntil.get(group) ?? 0);
+    const heldForMs = heldUntil - this.#clock.monotonic();
     if (heldForMs > 0) {
       const reason = `staying away for ${reasons.seconds(heldForMs)} because the exchange asked for it`;
       return { ok: false, reason, status: null, pauseMs: heldForMs };
@@ -50,7 +63,7 @@ export class RestClient {
     const timeout = new AbortController();
     const cancelTimeout = this.#clock.setTimer(TIMEOUT_MS, () => timeout.abort());
     try {
-      return await this.#exchange(url, AbortSignal.any([signal, timeout.signal]));
+      return await this.#exchange(url, AbortSignal.any([signal, timeout.signal]), group);
     } catch (error) {
       const reason = signal.aborted
         ? 'stopped'
@@ -63,7 +76,7 @@ export class RestClient {
     }
   }
 
-  async #exchange(url: string, signal: AbortSignal): Promise<RestResult> {
+  async #exchange(url: string, signal: AbortSignal, group: string): Promise<RestResult> {
     const response = await this.#fetch(url, {
       signal,
       redirect: 'manual',
@@ -77,7 +90,7 @@ export class RestClient {
     await response.body?.cancel();
     const { status } = response;
     const pauseMs = pauseAfterStatus(status, response.headers.get('retry-after'), this.#clock.now());
-    this.#heldUntil = Math.max(this.#heldUntil, this.#clock.monotonic() + pauseMs);
+    if (pauseMs > 0) this.#hold(status === TOO_MANY ? group : null, pauseMs);
     const isRedirect = status >= 300 && status < 400;
     return {
       ok: false,
@@ -85,6 +98,16 @@ export class RestClient {
       status,
       pauseMs,
     };
+  }
+
+  #hold(group: string | null, ms: number): void {
+    const until = this.#clock.monotonic() + ms;
+    if (group !== null) {
+      this.#heldUntil.set(group, Math.max(this.#heldUntil.get(group) ?? 0, until));
+      return;
+    }
+    this.#hostHeldUntil = Math.max(this.#hostHeldUntil, until);
+    this.#onHostHeld(ms);
   }
 }
 

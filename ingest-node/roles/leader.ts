@@ -267,7 +267,7 @@ export class Leader {
       clock,
       random: Math.random,
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
-      get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal),
+      get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
       publish: events => {
         const admitted = this.converter.admit(events, clock.now());
         distributor.offer(admitted);

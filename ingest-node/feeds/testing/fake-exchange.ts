@@ -140,6 +140,7 @@ export function fakeAdapter(overrides: Overrides = {}): ExchangeAdapter {
     subscribeMessages: carried => [`subscribe ${carried.map(({ nativeCode }) => nativeCode).join(',')}`],
     markets: {
       paths: ['/v1/market/all'],
+      limit: { group: 'all', weight: 1 },
       parse: bodies => {
         const lines = new TextDecoder().decode(bodies[0]).split('\n').filter(Boolean);
         if (lines[0] === '<html>') return { ok: false, reason: 'not a market list' };
