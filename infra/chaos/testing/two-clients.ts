@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { startIngestNode } from '../../../ingest-node/bootstrap.ts';
 import { readConfig } from '../../../ingest-node/config/config.ts';
+import { AwakeClock } from '../../../ingest-node/conversion/awake-clock.ts';
 import { silentLogger } from '../../../ingest-node/operations/logger.ts';
+import { systemClock } from '../../../shared/base/clock.ts';
 import type { Trade } from '../../../shared/model/market-event.ts';
 import { ResilientSource } from '../../../shared/stream/resilient-source.ts';
 import { WebSocketSource } from '../../../shared/stream/websocket-source.ts';
@@ -86,9 +88,13 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
   stops.push(() => edge.stop());
   links['edge'] = await proxy(Number(new URL(edge.url).port));
 
+  // All of this lives in one process: when it sleeps, nobody is silent.
+  const awake = new AwakeClock(systemClock);
+  awake.start();
+  stops.push(() => awake.stop());
   const clients = {
-    node: client(links['node']!.port, stops),
-    edge: client(links['edge'].port, stops),
+    node: client(links['node']!.port, awake, stops),
+    edge: client(links['edge'].port, awake, stops),
   };
   const narrow = await proxy(node.port);
   narrow.proxy.squeeze(options.squeezedBytesPerSecond);
@@ -164,8 +170,8 @@ async function follow(options: TwoClientsOptions, stops: (() => Promise<unknown>
 type Link = { readonly proxy: TcpProxy; readonly port: number };
 type Client = { readonly source: ResilientSource; readonly recorder: DeliveryRecorder };
 
-function client(port: number, stops: (() => unknown)[]): Client {
-  const recorder = new DeliveryRecorder(() => performance.now());
+function client(port: number, awake: AwakeClock, stops: (() => unknown)[]): Client {
+  const recorder = new DeliveryRecorder(() => awake.now());
   const source = new ResilientSource({
     sources: [new WebSocketSource({ url: `ws://127.0.0.1:${port}/ws/exchange` })],
     onBatch: batch => recorder.batch(batch),
