@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/base/clock.ts';
+import { within } from '../../shared/base/within.ts';
 
 /** Somewhere that remembers epochs: a file of this machine, the settings, Redis, the stream a follower has read. */
 export type EpochMemory = {
@@ -45,10 +46,3 @@ export function nextEpoch(highest: number, clock: Clock): number {
 
 export const isEpoch = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0 && value !== Number.MAX_SAFE_INTEGER;
-
-function within<Value>(promise: Promise<Value>, ms: number, clock: Clock): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.setTimer(ms, () => reject(new Error(`no answer within ${ms} ms`)));
-    promise.then(resolve, reject).finally(cancel);
-  });
-}
