@@ -76,8 +76,8 @@ export class Hub extends DurableObject<Env> {
   }
 
   async overview(): Promise<HubOverview> {
-    const { upstream, sessions } = this.#core;
     const redis = await factsOf(this.#redis);
+    const { upstream, sessions } = this.#core;
     return { sessions, mode: edgeMode(upstream, redis), redisRefusal: redisRefusal(upstream, redis) };
   }
 

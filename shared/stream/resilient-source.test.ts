@@ -37,6 +37,17 @@ describe('a server that leaves', () => {
   });
 });
 
+describe('a server that falls silent', () => {
+  test('[HB1] is left for another at once: a frozen one would take the next connection too, and say nothing', () => {
+    const fixture = liveFixture('a', 'b');
+    fixture.clock.advance(1_500);
+    fixture.clock.advance(50);
+    expect(fixture.read()).toEqual(['waiting b', 'connecting b']);
+    expect(fixture.source(1).last.request.position).toEqual({ epoch: 5, offset: 11 });
+    fixture.stream.stop();
+  });
+});
+
 describe('opening', () => {
   test('needs at least one source', () => {
     expect(() => new ResilientSource({ sources: [], onBatch: () => {}, onSnapshot: () => {} })).toThrow(RangeError);

@@ -100,13 +100,14 @@ export class StreamPath {
     this.#cancelWatch = this.#clock.setTimer(delayMs, () => {
       const silentMs = this.#clock.monotonic() - this.#lastHeard;
       const leftMs = (this.isUpstreamLive ? HOP_DEAD_AFTER_MS : SEEKING_DEAD_AFTER_MS) - silentMs;
-      if (leftMs <= 0) this.#giveUp(`silent for ${Math.round(silentMs)} ms`);
+      // Not to the same server again: a frozen one takes the connection and goes on saying nothing.
+      if (leftMs <= 0) this.#giveUp(`silent for ${Math.round(silentMs)} ms`, 'elsewhere');
       else this.#watch(leftMs);
     });
   }
 
-  #giveUp(reason: string): void {
+  #giveUp(reason: string, verdict: CloseVerdict = 'reconnect'): void {
     this.close();
-    this.#sink.closed(this, reason, 'reconnect');
+    this.#sink.closed(this, reason, verdict);
   }
 }

@@ -5,7 +5,7 @@
  */
 export type CloseVerdict =
   | 'reconnect'
-  /** At once, and to another server where there is one: this one is about to leave. */
+  /** At once, and to another server where there is one: this one is about to leave, or has fallen silent. */
   | 'elsewhere'
   | 'stop';
 
