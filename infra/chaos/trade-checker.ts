@@ -33,7 +33,8 @@ export type TradeReport = {
  * Trades are known by what they say: Bithumb gives a trade that is fetched afterwards another id than the one in frames.
  */
 export function checkTrades({ truth, deliveries, from, until }: TradeCheck): TradeReport {
-  const told = new Map<string, number>();
+  /** Under which ids, and at which places of the stream. */
+  const told = new Map<string, string[]>();
   const gaps: TradeGap[] = [];
   let backfilled = 0;
   for (const delivery of deliveries) {
@@ -41,7 +42,8 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
     for (const event of delivery.events) {
       if (event.type === 'gap') gaps.push(event);
       if (event.type !== 'trade' || !isWithin(event.exchangeTime)) continue;
-      told.set(nameOf(event), (told.get(nameOf(event)) ?? 0) + 1);
+      const place = `${event.id} ${event.backfilled === true ? 'fetched' : 'live'} at ${delivery.epoch}:${event.offset}`;
+      told.set(nameOf(event), [...(told.get(nameOf(event)) ?? []), place]);
       if (event.backfilled === true) backfilled++;
     }
   }
@@ -53,9 +55,10 @@ export function checkTrades({ truth, deliveries, from, until }: TradeCheck): Tra
   const knownSince = firstKnown(truth, deliveries, from);
   for (const [name, { count, trade }] of counted(truth)) {
     judged += count;
-    const times = told.get(name) ?? 0;
+    const places = told.get(name) ?? [];
+    const times = places.length;
     told.delete(name);
-    if (times > count) twice.push(name);
+    if (times > count) twice.push(`${name} (${places.join(', ')})`);
     if (times >= count) continue;
     const gap = gaps.find(declared => covers(declared, trade));
     if (gap?.provable === false) excused += count - times;

@@ -232,6 +232,15 @@ export class Cluster {
     return ((await (await fetch(`${this.simulatorUrl}/control/bans`)).json()) as { total: number }).total;
   }
 
+  /** Waits until the leader has read back whatever was missed before it led. */
+  async hasReadBack(withinMs = 45_000): Promise<void> {
+    await waitUntil(async () => {
+      const { tradeBackfill = [] } = await (await this.leader()).health();
+      const busy = tradeBackfill.filter(({ waiting }) => waiting > 0);
+      if (tradeBackfill.length < EXCHANGES.length || busy.length > 0) throw new Error(`reads ${JSON.stringify(busy)}`);
+    }, withinMs);
+  }
+
   /** Waits until an exchange that was struck is live again, on sockets that came after. */
   async exchangeBack(exchange: string, since: number, withinMs = 30_000): Promise<void> {
     await waitUntil(async () => {

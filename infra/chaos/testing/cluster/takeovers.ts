@@ -20,14 +20,22 @@ type Round = { readonly at: number; readonly epoch: number; readonly silenceMs: 
 /**
  * Strikes the leader again and again. Each time another node must publish within the session timeout and a second, and in
  * the end nobody may have heard anything against the rules.
+ *
+ * @param options `isHasty`: each blow comes as soon as everybody is up, though the leader may still be reading back what
+ * was missed in the takeover before
  */
-export async function runTakeovers(cluster: Cluster, blows: readonly Blow[]): Promise<void> {
+export async function runTakeovers(
+  cluster: Cluster,
+  blows: readonly Blow[],
+  { isHasty = false }: { readonly isHasty?: boolean } = {},
+): Promise<void> {
   const sessionTimeoutMs = cluster.options.sessionTimeoutMs!;
   await cluster.allWell();
   const watch = await Watch.begin(cluster);
   const done: Round[] = [];
   try {
     for (const blow of blows) {
+      if (!isHasty) await cluster.hasReadBack();
       await watch.goHome();
       const leader = await cluster.leader();
       const { epoch } = await leader.health();
@@ -46,7 +54,7 @@ export async function runTakeovers(cluster: Cluster, blows: readonly Blow[]): Pr
       done.map(({ at, epoch }) => (successorOf(epoch, epochs)?.[field] ?? Number.POSITIVE_INFINITY) - at);
     const stallsMs = done.map(({ at }) => cluster.control.stallMs(at, at + sessionTimeoutMs + BEYOND_TIMEOUT_MS));
     console.log(
-      `${blows.length} × ${[...new Set(blows)].join(', ')} of the leader, session timeout ${sessionTimeoutMs} ms: ` +
+      `${blows.length} × ${[...new Set(blows)].join(', ')} of the leader${isHasty ? ' in haste' : ''}, session timeout ${sessionTimeoutMs} ms: ` +
         `first record of the new leader after ${spread(tookMs('firstRecordAt'))}; first batch ${spread(tookMs('firstBatchAt'))}; ` +
         `first trade ${spread(tookMs('firstTradeAt'))}; longest silence of a client ${spread(done.map(({ silenceMs }) => silenceMs))}; ` +
         `the control process stalled ${spread(stallsMs)}\n${judgement.figures}`,
