@@ -119,6 +119,26 @@ describe('finds nothing wrong with', () => {
     expect(rulesBroken(deliveries)).toEqual(['ORD2', 'CNF1']);
   });
 
+  test('a trade that is fetched under another id and left out, because the consumer had it before it diverged', () => {
+    const [, , , late] = REFERENCE;
+    const had = DEPOSED[0]!.events[0]!;
+    const reference = [
+      ...REFERENCE.slice(0, 3),
+      { ...late!, events: [{ ...had, offset: 3, id: 'fetched' }, late!.events[1]!] },
+    ];
+    const left = batch(3, { events: [late!.events[1]!] });
+    const deliveries = [...GOOD.slice(0, 3), { kind: 'batch' as const, writer: 5, ...DEPOSED[0]! }, DIVERGED[0]!, left];
+    const isFetched = (is: boolean) =>
+      reference.with(3, {
+        ...late!,
+        events: reference[3]!.events.map(event =>
+          event.type === 'trade' && event.id === 'fetched' && is ? { ...event, backfilled: true } : event,
+        ),
+      });
+    expect(rulesBroken(deliveries, { reference: isFetched(true), deposed: DEPOSED })).toEqual([]);
+    expect(rulesBroken(deliveries, { reference: isFetched(false), deposed: DEPOSED })).toEqual(['CNF1', 'TRD1']);
+  });
+
   test('the lite cut without order books', () => {
     const noBook = (events: readonly MarketEvent[]) => events.filter(({ type }) => type !== 'orderBook');
     const deliveries = [snapshot(4, noBook(STATE_AT_5_4)), batch(1)];
