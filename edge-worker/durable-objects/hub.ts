@@ -19,6 +19,8 @@ import { UpstashConnection } from './upstash-connection.ts';
 const FIRST_STATE_WAIT_MS = 3_000;
 const NODE_TIMEOUT_MS = 3_000;
 const INSTRUMENTS_FRESH_MS = 60_000;
+/** Well before the 15 minutes for which the platform keeps an object because of an answer that goes on. */
+const RENEW_EVERY_MS = 10 * 60_000;
 /** Whatever happens to a path is known within three seconds: {@link CHECK.freshForMs} and as long as a question may take. */
 const CHECK = { freshForMs: 1_000, withinMs: 800 };
 
@@ -130,7 +132,8 @@ export class Hub extends DurableObject<Env> {
     const connection = new UpstashConnection(redis);
     const checkup = new Checkup({ ask: () => connection.command('PING'), clock: systemClock, ...CHECK });
     const onFault = (fault: string) => checkup.note(fault);
-    return { sources: [new RedisSource({ connection, clock: systemClock, onFault })], checkup };
+    const source = new RedisSource({ connection, clock: systemClock, onFault, renewEveryMs: RENEW_EVERY_MS });
+    return { sources: [source], checkup };
   }
 
   #openNodes(): Path | null {

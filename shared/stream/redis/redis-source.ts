@@ -4,7 +4,7 @@ import { comparePositions, type Lineage, type Position } from '../../wire/positi
 import { PROTOCOL_VERSION } from '../../wire/protocol-version.ts';
 import { epochAfter, normalise, relate } from '../lineage.ts';
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../source.ts';
-import type { RedisConnection, RedisReply, RedisSubscription } from './redis-connection.ts';
+import type { RedisConnection, RedisReply, RedisSubscription, SubscriptionSink } from './redis-connection.ts';
 import {
   entryId,
   HISTORY_KEY,
@@ -17,12 +17,15 @@ import {
   type SnapshotHead,
   STREAM_CHANNEL,
 } from './redis-layout.ts';
+import { subscribeRenewed } from './renewed-subscription.ts';
 
 export type RedisSourceOptions = {
   readonly connection: RedisConnection;
   readonly clock: Clock;
   /** Told of every record that is none of ours, and is passed over. */
   readonly onFault?: (fault: string) => void;
+  /** Subscribes anew before the subscription is as old as that; `null`: it may live as long as it likes. */
+  readonly renewEveryMs?: number | null;
 };
 
 /** Entries of one read: a few megabytes at most when all is well. */
@@ -43,7 +46,7 @@ export class RedisSource implements StreamSource {
   readonly #options: Required<RedisSourceOptions>;
 
   constructor(options: RedisSourceOptions) {
-    this.#options = { onFault: () => {}, ...options };
+    this.#options = { onFault: () => {}, renewEveryMs: null, ...options };
     this.name = options.connection.name;
   }
 
@@ -79,7 +82,7 @@ class Reading {
   begin(): void {
     const late = () => this.end(`the subscription was not confirmed within ${SUBSCRIBE_WITHIN_MS} ms`);
     this.#cancelDeadline = this.#options.clock.setTimer(SUBSCRIBE_WITHIN_MS, late);
-    this.#subscription = this.#options.connection.subscribe(STREAM_CHANNEL, {
+    this.#subscription = this.#subscribe({
       ready: () => {
         this.#cancelDeadline();
         this.#readHistory().catch((error: unknown) => this.end(error instanceof Error ? error.message : String(error)));
@@ -97,6 +100,12 @@ class Reading {
     this.#cancelDeadline();
     this.#subscription?.close();
     this.#sink.closed(reason, 'reconnect');
+  }
+
+  #subscribe(sink: SubscriptionSink): RedisSubscription {
+    const { connection, clock, renewEveryMs: everyMs } = this.#options;
+    if (everyMs === null) return connection.subscribe(STREAM_CHANNEL, sink);
+    return subscribeRenewed({ connection, channel: STREAM_CHANNEL, clock, everyMs }, sink);
   }
 
   async #readHistory(): Promise<void> {
