@@ -90,8 +90,13 @@ class World {
 
   /** A trade happens while another node leads, which publishes it. */
   hear(id: number): void {
-    const one = trade('BTC/KRW', { id: String(id), exchangeTime: this.clock.now() });
-    this.market.push(one);
+    this.trade(id, 'misses');
+    this.isTold(id, {});
+  }
+
+  /** That node publishes what this one has not seen. */
+  isTold(id: number, more: Partial<Trade>): void {
+    const one = { ...this.market.find(other => other.id === String(id))!, ...more };
     this.#seen.add(one.id);
     this.backfill.remember(one);
   }
@@ -383,6 +388,35 @@ describe('with ids that prove nothing', () => {
 });
 
 describe('with ids of their own', () => {
+  it('takes for missed neither what the leader before had as an answer to its subscription, nor what it fetched', async () => {
+    const world = new World('separate');
+    world.backfill.stop();
+    world.hear(1);
+    await world.pass(1_000);
+    world.backfill.doubt();
+    for (const id of [2, 3, 4]) {
+      world.trade(id, 'misses');
+      await world.pass(1_000);
+    }
+    world.isTold(4, { backfilled: true });
+    world.hear(5);
+    await world.pass(1_000);
+    const [, second] = world.market;
+    world.isTold(2, { backfilled: true, id: `${second?.exchangeTime}00000000` });
+    // That leader is gone before it has fetched the third one.
+    world.backfill.start();
+    world.feed('down');
+    world.trade(6, 'misses');
+    await world.pass(1_000);
+    world.feed('live');
+    world.trade(7, 'snapshot');
+    await world.pass(1_000);
+    world.trade(8);
+    await world.pass(20_000);
+    const times = world.published.map(event => (event.type === 'gap' ? 'gap' : event.exchangeTime));
+    expect(times).toEqual([3, 6].map(id => world.market[id - 1]?.exchangeTime));
+  });
+
   const frames = (world: World) => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
   const told = (world: World) => world.published.map(event => (event.type === 'gap' ? 'gap' : event.price));
 

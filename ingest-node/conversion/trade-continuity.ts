@@ -9,7 +9,7 @@
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
-import { isAnswerOf } from './fetched-trade.ts';
+import { hasFetchedId, isAnswerOf } from './fetched-trade.ts';
 
 /** Trades that may be missing: those after `before` and before `after`. */
 export type Miss = {
@@ -110,8 +110,8 @@ export class TradeContinuity {
    */
   hear(trade: Trade): void {
     const suspicion = this.#ids === 'contiguous' ? null : (this.#memories.get(trade.symbol)?.suspicion ?? null);
-    // One that was fetched comes late, and may be from before.
-    const isAfter = trade.backfilled !== true && suspicion?.before.every(({ id }) => id !== trade.id) === true;
+    // One that was fetched comes late, and may be from before. The answer to a subscription is not: it came in a frame.
+    const isAfter = !hasFetchedId(trade) && suspicion?.before.every(({ id }) => id !== trade.id) === true;
     if (isAfter && suspicion.after.size < MOST_AFTER) suspicion.after.set(trade.id, trade);
     this.remember(trade);
   }
