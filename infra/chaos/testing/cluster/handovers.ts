@@ -18,6 +18,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
   const silencesMs: number[] = [];
   const stallsMs: number[] = [];
   const tookMs: number[] = [];
+  const longest: string[] = [];
   const productMs: number[] = [];
   const products = cluster.nodes.map(({ streamUrl }) => {
     return new ProductClient([
@@ -36,6 +37,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
       await watch.epochAfter(epoch, 20_000);
       await watch.hearsAfter(machineNow() + AFTERWARDS_MS);
       const until = machineNow();
+      longest.push(watch.longestSilence(at, until));
       silencesMs.push(watch.longestSilenceMs(at, until));
       productMs.push(...products.map(product => product.silenceMs(at, until)));
       stallsMs.push(cluster.control.stallMs(at, until));
@@ -52,7 +54,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
     for (const { excused, gaps } of judgement.trades.values())
       expect({ excused, gaps }).toEqual({ excused: 0, gaps: [] });
     silencesMs.forEach((ms, round) => {
-      expect(ms, `round ${round}`).toBeLessThan(MOST_SILENCE_MS + stallsMs[round]!);
+      expect(ms, `round ${round}: ${longest[round]}`).toBeLessThan(MOST_SILENCE_MS + stallsMs[round]!);
     });
   } finally {
     watch.stop();

@@ -157,6 +157,24 @@ export class Watch {
     return Math.max(...this.clients.map(client => this.silenceMs(client, from, until)));
   }
 
+  /** Who was silent for longest, and when: what a round that took too long is told with. */
+  longestSilence(from: number, until: number): string {
+    const longestMs = this.longestSilenceMs(from, until);
+    const client = this.clients.find(known => this.silenceMs(known, from, until) === longestMs)!;
+    const times = client.deliveries.flatMap(({ at = 0, kind }) => (kind === 'opened' || kind === 'status' ? [] : [at]));
+    const index = times.findIndex((at, number) => number > 0 && at - times[number - 1]! === longestMs);
+    const moves = client.connections
+      .filter(({ at }) => at >= from && at <= until)
+      .map(
+        ({ at, url, openedAt }) => `${url} at ${(at - from).toFixed(0)} (open ${((openedAt ?? at) - from).toFixed(0)})`,
+      );
+    const began =
+      index < 0
+        ? 'at the end'
+        : `from ${(times[index - 1]! - from).toFixed(0)} to ${(times[index]! - from).toFixed(0)}`;
+    return `${client.name} ${longestMs.toFixed(0)} ms, ${began}, moving to ${moves.join(', ') || 'nowhere'}`;
+  }
+
   /**
    * Ends the watch and judges it.
    * @param options `trades`: whether to compare with what happened at the exchanges, which takes some seconds
