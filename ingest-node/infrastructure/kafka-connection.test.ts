@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../shared/base/clock.ts';
-import { KafkaConnection } from './kafka-connection.ts';
+import { KafkaConnection, TOPIC_ALREADY_EXISTS } from './kafka-connection.ts';
+import { ensureTopics } from './kafka-topics.ts';
 
 const record = (value: string) => ({ key: null, value, headers: { writer: '1' } });
 const READ = { waitMs: 100, maxBytes: 1_000 };
@@ -52,9 +53,27 @@ describeWithService('kafka', 'a connection to a Kafka', () => {
     successor.close();
   });
 
+  test('of several topics those are created that are missing, and the others are named', async () => {
+    const plan = (topic: string) => ({ topic, partitions: 1, settings: {} });
+    await expect(connection.createTopics([plan('one'), plan('two')])).rejects.toMatchObject({
+      type: TOPIC_ALREADY_EXISTS,
+    });
+    await expect(connection.createTopics([plan('one'), plan('no such name!')])).rejects.toMatchObject({
+      type: 'INVALID_TOPIC_EXCEPTION',
+    });
+    await ensureTopics(connection, [plan('two'), plan('three')]);
+    expect(await Promise.all([connection.partitions('two'), connection.partitions('three')])).toEqual([1, 1]);
+  });
+
   test('a frozen broker costs a deadline; then it is dialled anew', async () => {
     kafka.freeze();
-    await expect(connection.end('one', 0)).rejects.toThrow('no answer within');
+    // The last thread of it may stop a moment after the signal.
+    const silence = () =>
+      connection.end('one', 0).then(
+        () => false,
+        (error: Error) => error.message.startsWith('no answer within'),
+      );
+    await vi.waitUntil(silence, { timeout: 5_000, interval: 1 });
     expect(connection.sockets).toBe(0);
     kafka.thaw();
     expect(await connection.end('one', 0)).toBeGreaterThan(0);

@@ -40,6 +40,8 @@ export class KafkaRefusal extends Error {
   }
 }
 
+export const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS';
+
 export type KafkaConnectionOptions = {
   readonly brokers: readonly string[];
   readonly clock: Clock;
@@ -80,7 +82,7 @@ type Broker = InstanceType<Client['Broker']>;
 /**
  * Requests to a Kafka, each with a deadline, none repeated, none queued while there is no connection. The only file that
  * knows the client: of kafkajs it uses the protocol and the sockets' keeping, not the producer and the consumer above
- * them (infra/decisions/0008-kafka-without-groups.md). It is loaded with the first request.
+ * them (infra/decisions/0011-kafka-without-groups.md). It is loaded with the first request.
  */
 export class KafkaConnection {
   /** For people: `kafka 127.0.0.1:9092`. */
@@ -233,7 +235,7 @@ export class KafkaConnection {
     });
   }
 
-  /** Creates topics; rejects with `TOPIC_ALREADY_EXISTS` when somebody was faster. */
+  /** Creates topics; rejects with {@link TOPIC_ALREADY_EXISTS} when somebody was faster with one of them. */
   createTopics(plans: readonly TopicPlan[]): Promise<void> {
     return this.#ask(
       0,
@@ -375,6 +377,12 @@ function sizeOf(records: readonly KafkaRecord[]): number {
 /** What the broker said, when it was the broker; `null` when nobody did. */
 function refusalOf(error: unknown): KafkaRefusal | null {
   if (error instanceof KafkaRefusal) return error;
+  // Of several topics: the worst that was said of one.
+  const { errors } = error as { readonly errors?: readonly Error[] };
+  if (errors !== undefined) {
+    const refusals = errors.flatMap(each => refusalOf(each) ?? []);
+    return refusals.find(({ type }) => type !== TOPIC_ALREADY_EXISTS) ?? refusals[0] ?? null;
+  }
   const { type, message, name } = error as Error & { readonly type?: string };
   return type === undefined || name.startsWith('KafkaJSConnection') ? null : new KafkaRefusal(type, message);
 }

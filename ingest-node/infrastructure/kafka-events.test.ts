@@ -4,6 +4,7 @@ import { startKafka, type TestKafka } from '../../infra/local/services/testing/k
 import { feed, orderBook, ticker, trade } from '../../shared/model/testing/market-events.ts';
 import type { InfrastructureService } from './infrastructure-service.ts';
 import { GAP_TYPE } from './kafka-event-records.ts';
+import type { KafkaService } from './kafka-service.ts';
 import { EventsReader, type ReadEvent } from './testing/events-reader.ts';
 import { startKafkaPath } from './testing/kafka-path.ts';
 import { EPOCH, HEALED_WITHIN_MS, LATER, Leader, type PathUnderTest } from './testing/suite-world.ts';
@@ -48,13 +49,16 @@ describeWithService('kafka', 'the events of a Kafka', () => {
   const tradeOf = (symbol: string) => trade(symbol, { id: `${serial++}` });
   const sealRound = (by: Leader) => by.seal(...SYMBOLS.map(tradeOf), ticker('A/KRW', { last: `${serial}` }));
 
-  /** Waits until every trade of a leader is there, once each. */
+  /** Waits until everything of a leader is there, and every trade once. */
   async function untilComplete(by: Leader): Promise<ReadEvent[]> {
     let read: ReadEvent[] = [];
     await vi.waitUntil(
       async () => {
         read = await reader.onceEach().catch(() => []);
-        return ids(read).length >= tradesOf(by).length;
+        const { offset } = by.log.position;
+        return (
+          ids(read).length >= tradesOf(by).length && (by.service as KafkaService).events.position?.offset === offset
+        );
       },
       { timeout: HEALED_WITHIN_MS, interval: 20 },
     );

@@ -22,6 +22,8 @@ export type KafkaServiceOptions = KafkaAccess & {
 /** Without any other round trip, one is made this often. */
 const PROBE_INTERVAL_MS = 1_000;
 const EVENTS_PACE_MS = 50;
+/** A topic that was just created refuses for a moment. */
+const EVENTS_PATIENCE_MS = 2_000;
 
 /** The stream through a Kafka. */
 export class KafkaService implements InfrastructureService {
@@ -107,11 +109,16 @@ export class KafkaService implements InfrastructureService {
     const { fault } = this.#publisher;
     const health: ComponentHealth = { name: this.name, enabled: true, ...this.#trips.health };
     if (health.state === 'down') return health;
-    const { fault: missed } = this.events;
-    // The stream is what followers live by: what other services miss is said, and sends nobody elsewhere.
-    if (fault === null) return missed === null ? health : { ...health, lastError: `${EVENTS_TOPIC}: ${missed.reason}` };
+    if (fault === null) return this.#withoutEvents(health);
     // It answers, and takes nothing: a disk that is full, too few replicas.
     return { ...health, state: 'down', since: fault.since, lastError: fault.reason };
+  }
+
+  /** The stream is what followers live by: what other services miss is said, and sends nobody elsewhere. */
+  #withoutEvents(health: ComponentHealth): ComponentHealth {
+    const { fault } = this.events;
+    if (fault === null || this.#clock.now() - fault.since < EVENTS_PATIENCE_MS) return health;
+    return { ...health, lastError: `${EVENTS_TOPIC}: ${fault.reason}` };
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { endOf, ONLY, readStreamRecord, STREAM_TOPIC, type StreamRecord } from './kafka-layout.ts';
-import { firstWhich, lastWhich, type Place } from './kafka-search.ts';
+import { eachFrom, firstWhich, lastWhich, type Place } from './kafka-search.ts';
 
 /** What the last record of the stream says of it. */
 export type KafkaTail = {
@@ -15,8 +15,7 @@ export type KafkaTail = {
 };
 
 /**
- * The end of the stream: one record says all, so what is read is one batch of the broker's. Where others have written
- * behind it they are stepped over. Rejects with `UNKNOWN_TOPIC_OR_PARTITION` where there is no such topic.
+ * The end of the stream: one record says all, and what others have written behind it is stepped over. Rejects with `UNKNOWN_TOPIC_OR_PARTITION` where there is no such topic.
  * @param before the end as of that offset
  */
 export async function readTail(
@@ -51,4 +50,17 @@ export function findPlace(
     return end !== null && comparePositions(end, position) > 0;
   };
   return firstWhich(connection, STREAM_TOPIC, range, readStreamRecord, isBeyond);
+}
+
+/** The highest writer of the records in a range. */
+export async function highestWriter(
+  connection: KafkaConnection,
+  range: { readonly start: number; readonly end: number },
+): Promise<number> {
+  let highest = 0;
+  await eachFrom(connection, { topic: STREAM_TOPIC, partition: ONLY, waitMs: 0, maxBytes: 1 }, range, read => {
+    highest = Math.max(highest, readStreamRecord(read)?.writer ?? 0);
+    return true;
+  });
+  return highest;
 }

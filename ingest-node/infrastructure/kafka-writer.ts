@@ -13,7 +13,7 @@ import {
   writeSnapshotRecord,
   writeStreamRecord,
 } from './kafka-layout.ts';
-import { type KafkaTail, readTail } from './kafka-tail.ts';
+import { highestWriter, type KafkaTail, readTail } from './kafka-tail.ts';
 import { ensureTopics } from './kafka-topics.ts';
 import type { PathAnswer, PathSnapshot, PathUnit, PathWriter } from './path-publisher.ts';
 
@@ -166,7 +166,6 @@ export class KafkaWriter implements PathWriter {
     const pen = this.#penOf(writer);
     if (pen === null) return { hasMoved: true, lacksSnapshot: this.#lacksSnapshot };
     const isLevel = await this.#refused(writer, () => this.#append(pen, compose(pen)));
-    if (!isLevel) this.#options.onFault(`${STREAM_TOPIC} holds records of somebody else`);
     if (isLevel && pen.position !== null) this.#options.onArrived?.(pen.position);
     return { hasMoved: !isLevel, lacksSnapshot: this.#lacksSnapshot };
   }
@@ -183,12 +182,16 @@ export class KafkaWriter implements PathWriter {
     }
   }
 
-  /** Whether nobody else has written in between. */
+  /** Whether nobody else has written in between. Somebody higher is found there even when the broker has let us write. */
   async #append(pen: Pen, records: readonly KafkaRecord[]): Promise<boolean> {
-    const base = await this.#appendTo(STREAM_TOPIC, pen, records);
-    const isLevel = base === pen.end;
-    pen.end = base + records.length;
-    return isLevel;
+    const { connection, onFault } = this.#options;
+    const [start, end] = [pen.end, await this.#appendTo(STREAM_TOPIC, pen, records)];
+    pen.end = end + records.length;
+    if (start === end) return true;
+    const higher = await highestWriter(connection, { start, end });
+    if (higher > pen.writer) throw new FencedError('kafka', higher);
+    onFault(`${STREAM_TOPIC} holds records of somebody else`);
+    return false;
   }
 
   async #appendTo(topic: string, pen: Pen, records: readonly KafkaRecord[]): Promise<number> {

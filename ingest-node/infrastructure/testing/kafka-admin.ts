@@ -8,7 +8,7 @@ export class KafkaAdmin {
 
   constructor(brokers: string) {
     const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, clientId: 'operator' });
-    this.#admin = kafka.admin({ retry: { retries: 10, initialRetryTime: 50, maxRetryTime: 500 } });
+    this.#admin = kafka.admin({ retry: { retries: 3, initialRetryTime: 50, maxRetryTime: 200 } });
     this.#connected = this.#admin.connect();
     this.#connected.catch(() => {});
   }
@@ -16,15 +16,31 @@ export class KafkaAdmin {
   /** Deletes every topic of ours. */
   async wipe(): Promise<void> {
     await this.#connected;
-    const ours = [STREAM_TOPIC, SNAPSHOT_TOPIC, EVENTS_TOPIC];
-    const topics = (await this.#admin.listTopics()).filter(topic => ours.includes(topic));
+    const topics = await this.#ours();
     if (topics.length > 0) await this.#admin.deleteTopics({ topics });
+  }
+
+  /** Deletes every topic of ours until there is none: somebody who has just ended may have been creating one. */
+  async clean(): Promise<void> {
+    do {
+      // Somebody may have been faster, or the list a moment old.
+      await this.wipe().catch(() => {});
+      const until = performance.now() + 1_000;
+      while (performance.now() < until && (await this.#ours()).length > 0) await pause(5);
+    } while ((await this.#ours()).length > 0);
+  }
+
+  async #ours(): Promise<string[]> {
+    const ours = [STREAM_TOPIC, SNAPSHOT_TOPIC, EVENTS_TOPIC];
+    return (await this.#admin.listTopics()).filter(topic => ours.includes(topic));
   }
 
   /** Throws away the records of a topic's only partition before an offset. */
   async forget(topic: string, before: number): Promise<void> {
     await this.#connected;
-    await this.#admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: `${before}` }] });
+    const partitions = [{ partition: 0, offset: `${before}` }];
+    // Its client knows the topic that was there before under the same name.
+    await retried(() => this.#admin.deleteTopicRecords({ topic, partitions }));
   }
 
   /** The broker answers and takes no data. */
@@ -42,7 +58,34 @@ export class KafkaAdmin {
     });
   }
 
+  async settings(topic: string): Promise<Readonly<Record<string, string>>> {
+    await this.#connected;
+    const { resources } = await this.#admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+    });
+    return Object.fromEntries(
+      resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+    );
+  }
+
   async stop(): Promise<void> {
     await this.#admin.disconnect();
   }
+}
+
+async function retried(action: () => Promise<unknown>): Promise<void> {
+  for (let left = 20; ; left--) {
+    try {
+      await action();
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      await pause(50);
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
 }

@@ -17,7 +17,7 @@ export async function startKafkaHarness(kafka: TestKafka): Promise<StreamHarness
   const brokers = [kafka.brokers];
   const clock = systemClock;
   const admin = new KafkaAdmin(kafka.brokers);
-  await admin.wipe();
+  await admin.clean();
   // A snapshot with every write, so that a newcomer gets one at the newest position as from a node.
   const service = new KafkaService({ brokers, clock, paceMs: 5, snapshotIntervalMs: 0 });
   const publisher = new LeadingPublisher(service);

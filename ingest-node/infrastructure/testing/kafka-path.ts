@@ -11,7 +11,7 @@ import type { PathUnderTest } from './suite-world.ts';
 export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
   const brokers = [kafka.brokers];
   const admin = new KafkaAdmin(kafka.brokers);
-  await admin.wipe();
+  await admin.clean();
   const services: KafkaService[] = [];
   return {
     open: () => {

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
+import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
+import { systemClock } from '../../shared/base/clock.ts';
+import { trade } from '../../shared/model/testing/market-events.ts';
+import { catchUp } from '../../shared/stream/catch-up.ts';
+import { connect } from '../../shared/stream/testing/suite-consumers.ts';
+import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
+import { KafkaConnection } from './kafka-connection.ts';
+import { EVENTS_TOPIC, ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC } from './kafka-layout.ts';
+import { KafkaService } from './kafka-service.ts';
+import { KafkaSource } from './kafka-source.ts';
+import { KafkaWriter } from './kafka-writer.ts';
+import type { PathUnit } from './path-publisher.ts';
+import { KafkaAdmin } from './testing/kafka-admin.ts';
+import { at, EPOCH, isAt, LATER, Leader, until } from './testing/suite-world.ts';
+
+/** Two writers at one broker, step by step. */
+describeWithService('kafka', 'the writers of a Kafka', () => {
+  let kafka: TestKafka;
+  let admin: KafkaAdmin;
+  const connection = () => {
+    const opened = new KafkaConnection({ brokers: [kafka.brokers], clock: systemClock });
+    onTestFinished(() => opened.close());
+    return opened;
+  };
+  const writerOn = (on: KafkaConnection) => {
+    const faults: string[] = [];
+    return Object.assign(new KafkaWriter({ connection: on, onFault: fault => faults.push(fault) }), { faults });
+  };
+
+  beforeAll(async () => {
+    kafka = await startKafka();
+    admin = new KafkaAdmin(kafka.brokers);
+  });
+  afterAll(async () => {
+    await admin?.stop();
+    await kafka?.dispose();
+  });
+  beforeEach(() => admin.clean());
+
+  function unit(writer: number, epoch: number, offset: number): PathUnit {
+    const event = { ...trade(), offset };
+    const batch = { type: 'batch' as const, writer, epoch, first: offset, next: offset + 1, events: [event] };
+    const position = at(epoch, offset);
+    return {
+      writer,
+      after: offset === 1 ? null : at(epoch, offset - 1),
+      position,
+      messages: [encodeMessage(batch)],
+      forget: position,
+      forgetsSnapshot: false,
+      replaces: false,
+      isRepeated: false,
+    };
+  }
+
+  test('[FEN1] what was on its way when the fence was raised is before the end that it says, or nowhere', async () => {
+    const [old, successor] = [writerOn(connection()), writerOn(connection())];
+    await old.fence(EPOCH);
+    let sealed = 0;
+    for (let turn = 0; turn < 8; turn++) {
+      if (turn > 0) await old.fence(EPOCH + 2 * turn);
+      const writer = EPOCH + 2 * turn;
+      await old.append(unit(writer, EPOCH, ++sealed));
+      kafka.freeze();
+      // Both lie in the broker's sockets until it wakes.
+      const onItsWay = old.append(unit(writer, EPOCH, ++sealed)).then(
+        () => 'written',
+        () => 'refused',
+      );
+      const fencing = successor.fence(writer + 1);
+      await new Promise(resolve => setTimeout(resolve, 20));
+      kafka.thaw();
+      const tail = await fencing;
+      const fate = await onItsWay;
+      const end = (await successor.tail()).position!;
+      expect(tail.position).toEqual(end);
+      expect(end.offset).toBe(fate === 'written' ? sealed : sealed - 1);
+      sealed = end.offset;
+      const again = await old.append(unit(writer, EPOCH, sealed + 1)).then(
+        answer => answer.hasMoved,
+        (error: Error) => error.name,
+      );
+      expect([true, 'FencedError']).toContain(again);
+      await expect(old.fence(writer)).rejects.toMatchObject({ name: 'FencedError', higher: writer + 1 });
+    }
+  });
+
+  test('[ORD2] [EPO2] though the broker has forgotten the name, a lower writer is told, and no reader hears it', async () => {
+    const oldConnection = connection();
+    const [old, successor] = [writerOn(oldConnection), writerOn(connection())];
+    await old.fence(EPOCH);
+    await old.append(unit(EPOCH, EPOCH, 1));
+    await old.append(unit(EPOCH, EPOCH, 2));
+    // Under a name of its own, as after the broker has forgotten the common one.
+    const forgotten = vi.spyOn(oldConnection, 'append').mockImplementation((topic, partition, records) => {
+      forgotten.mockRestore();
+      return oldConnection.append(topic, partition, records);
+    });
+    await successor.fence(LATER);
+    const source = new KafkaSource({ name: 'kafka', connect: connection, clock: systemClock });
+    const reading = connect(source, { position: at(EPOCH, 1), cut: 'full' });
+    await until(() => reading.position?.offset === 2);
+    await expect(old.append(unit(EPOCH, EPOCH, 3))).rejects.toMatchObject({ name: 'FencedError', higher: LATER });
+    await expect(old.fence(EPOCH)).rejects.toMatchObject({ name: 'FencedError', higher: LATER });
+    expect((await successor.tail()).position).toEqual(at(EPOCH, 2));
+    await successor.append({ ...unit(LATER, LATER, 1), after: at(EPOCH, 2) });
+    await successor.beat(LATER, null, encodeMessage(heartbeatAt(LATER, LATER, 1)));
+    const late = connect(source, { position: at(EPOCH, 1), cut: 'full' });
+    await until(() => late.messages.length >= 3 && reading.messages.length >= 3);
+    for (const { messages } of [reading, late]) {
+      expect(messages.flatMap(message => (message.type === 'batch' ? [[message.epoch, message.first]] : []))).toEqual(
+        expect.not.arrayContaining([[EPOCH, 3]]),
+      );
+    }
+    reading.close();
+    late.close();
+  });
+
+  test('[SNP1] topics are laid out as written, and left alone when somebody has laid them out otherwise', async () => {
+    const on = connection();
+    await on.createTopics([{ topic: EVENTS_TOPIC, partitions: 3, settings: {} }]);
+    const service = new KafkaService({ brokers: [kafka.brokers], clock: systemClock });
+    const leader = new Leader(service);
+    leader.lead(EPOCH);
+    leader.seal(trade());
+    await leader.flushed();
+    await until(() => service.events.position?.offset === 1);
+    const counts = [STREAM_TOPIC, SNAPSHOT_TOPIC, EVENTS_TOPIC].map(topic => on.partitions(topic));
+    expect(await Promise.all(counts)).toEqual([1, 1, 3]);
+    expect(await admin.settings(STREAM_TOPIC)).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': '3600000' });
+    expect(await admin.settings(SNAPSHOT_TOPIC)).toMatchObject({
+      'cleanup.policy': 'compact',
+      'min.compaction.lag.ms': '3600000',
+    });
+    await service.stop();
+  });
+
+  describe('an hour of it', () => {
+    test('[EPO1] a follower that is a moment behind reads up to the fence in a fraction of a second', async () => {
+      const service = new KafkaService({ brokers: [kafka.brokers], clock: systemClock, paceMs: 0 });
+      const leader = new Leader(service);
+      leader.lead(EPOCH);
+      leader.seal(trade());
+      await leader.flushed();
+      await fill(connection(), 20_000);
+      const behind = leader.log.position;
+      for (let count = 0; count < 20; count++) leader.seal(trade());
+      await leader.flushed();
+      const successor = new KafkaService({ brokers: [kafka.brokers], clock: systemClock });
+      const times: number[] = [];
+      const said: string[] = [];
+      for (let turn = 0; turn < 5; turn++) {
+        const began = performance.now();
+        const { position } = await successor.fence(LATER + turn);
+        const fenced = performance.now();
+        const { source } = successor;
+        const caught = await catchUp({ source, from: behind, to: position!, withinMs: 3_000, clock: systemClock });
+        times.push(performance.now() - began);
+        expect(caught).toMatchObject({ outcome: 'reached', snapshot: null });
+        expect(isAt(position, leader)).toBe(true);
+        said.push(`${(fenced - began).toFixed(0)} + ${(performance.now() - fenced).toFixed(0)} ms`);
+      }
+      console.log(`fence + read up to it, with 20,000 records on the path: ${said.join(', ')}`);
+      // 300 ms is the rule where machines are quiet.
+      expect(Math.min(...times)).toBeLessThan(300);
+      await Promise.all([service.stop(), successor.stop()]);
+    });
+
+    /** Records that bring nothing, as an hour of heartbeats does. */
+    async function fill(on: KafkaConnection, count: number): Promise<void> {
+      const { records } = await on.fetch(STREAM_TOPIC, ONLY, 1, { waitMs: 0, maxBytes: 1e6 });
+      const headers = { ...records.at(-1)!.headers, type: 'heartbeat' };
+      const value = encodeMessage(heartbeatAt(EPOCH, EPOCH, 1));
+      const few = Array.from({ length: 10 }, () => ({ key: null, value, headers }));
+      for (let left = count; left > 0; left -= 500) {
+        await Promise.all(Array.from({ length: 50 }, () => on.append(STREAM_TOPIC, ONLY, few)));
+      }
+    }
+  });
+});
