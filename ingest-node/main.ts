@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { startIngestNode } from './bootstrap.ts';
 import { readConfig } from './config/config.ts';
 import { createLogger } from './operations/logger.ts';
+import { keepPausesShort } from './operations/short-pauses.ts';
 
 const result = readConfig(process.env, { nodeId: `${hostname()}-${process.pid}`.replace(/[^\w.:-]/g, '-').slice(-64) });
 if (!result.ok) {
@@ -10,6 +11,7 @@ if (!result.ok) {
   process.exit(2);
 }
 const { config } = result;
+keepPausesShort();
 try {
   const starting = startIngestNode({ config, logger: createLogger(config.logLevel, { node: config.nodeId }) });
   let isEnding = false;

@@ -7,12 +7,14 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { startIngestNode } from '../../../ingest-node/bootstrap.ts';
 import { readConfig } from '../../../ingest-node/config/config.ts';
 import { createLogger } from '../../../ingest-node/operations/logger.ts';
+import { keepPausesShort } from '../../../ingest-node/operations/short-pauses.ts';
 
 const RESOLUTION_MS = 5;
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 const whole = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
 if (!process.argv.includes('--idle')) {
+  keepPausesShort();
   const settings = readConfig(process.env, { nodeId: 'measured' });
   if (!settings.ok) throw new Error(settings.faults.join('; '));
   const { config } = settings;
