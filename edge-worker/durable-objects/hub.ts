@@ -132,7 +132,13 @@ export class Hub extends DurableObject<Env> {
     const connection = new UpstashConnection(redis);
     const checkup = new Checkup({ ask: () => connection.command('PING'), clock: systemClock, ...CHECK });
     const onFault = (fault: string) => checkup.note(fault);
-    const source = new RedisSource({ connection, clock: systemClock, onFault, renewEveryMs: RENEW_EVERY_MS });
+    const source = new RedisSource({
+      connection,
+      clock: systemClock,
+      onFault,
+      renewEveryMs: RENEW_EVERY_MS,
+      onlyWhileWritten: true,
+    });
     return { sources: [source], checkup };
   }
 

@@ -1,5 +1,12 @@
 import type { CancelTimer, Clock } from '../../base/clock.ts';
-import { type Batch, type Cut, isInCut, type ServerMessage, type SnapshotReason } from '../../wire/messages.ts';
+import {
+  type Batch,
+  type Cut,
+  HOP_DEAD_AFTER_MS,
+  isInCut,
+  type ServerMessage,
+  type SnapshotReason,
+} from '../../wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../../wire/position.ts';
 import { PROTOCOL_VERSION } from '../../wire/protocol-version.ts';
 import { epochAfter, normalise, relate } from '../lineage.ts';
@@ -26,6 +33,11 @@ export type RedisSourceOptions = {
   readonly onFault?: (fault: string) => void;
   /** Subscribes anew before the subscription is as old as that; `null`: it may live as long as it likes. */
   readonly renewEveryMs?: number | null;
+  /**
+   * Nothing is handed over before something has been published: for readers who show what they read as the present. What a
+   * Redis holds that nobody writes to any more may be hours old.
+   */
+  readonly onlyWhileWritten?: boolean;
 };
 
 /** Entries of one read: a few megabytes at most when all is well. */
@@ -46,7 +58,7 @@ export class RedisSource implements StreamSource {
   readonly #options: Required<RedisSourceOptions>;
 
   constructor(options: RedisSourceOptions) {
-    this.#options = { onFault: () => {}, renewEveryMs: null, ...options };
+    this.#options = { onFault: () => {}, renewEveryMs: null, onlyWhileWritten: false, ...options };
     this.name = options.connection.name;
   }
 
@@ -71,6 +83,7 @@ class Reading {
   #waitingLength = 0;
   #isOpen = true;
   #cancelDeadline: CancelTimer = () => {};
+  readonly #written = Promise.withResolvers<void>();
 
   constructor(options: Required<RedisSourceOptions>, name: string, request: StreamRequest, sink: SourceSink) {
     this.#options = options;
@@ -117,12 +130,21 @@ class Reading {
     ]);
     if (!this.#isOpen) return;
     if (head === null && tail === null) throw new Error('Redis holds no stream yet');
+    if (this.#options.onlyWhileWritten) await this.#whenWritten();
+    if (!this.#isOpen) return;
     const lineage = newestLineage(head, page);
     this.#hello(newest(head, tail), lineage);
     const beginning = this.#plan(position, page, newest(head, tail), lineage);
     if (beginning.snapshot === null) await this.#follow(beginning.entries);
     else await this.#beginAnew(beginning.snapshot);
     this.#goLive();
+  }
+
+  /** Rule HB1: a leader that writes here says so twice a second. */
+  #whenWritten(): Promise<void> {
+    const nobody = () => this.end(`nobody has written to it for ${HOP_DEAD_AFTER_MS} ms`);
+    this.#cancelDeadline = this.#options.clock.setTimer(HOP_DEAD_AFTER_MS, nobody);
+    return this.#written.promise.then(() => this.#cancelDeadline());
   }
 
   /** Rules RES1, GAP1, EPO1: whether what history holds continues from the reader's position. */
@@ -200,6 +222,7 @@ class Reading {
 
   #live(text: string): void {
     if (!this.#isOpen) return;
+    this.#written.resolve();
     if (this.#waiting !== null) {
       this.#waiting.push(text);
       this.#waitingLength += text.length;
