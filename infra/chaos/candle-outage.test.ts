@@ -1,8 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { Distributor } from '../../ingest-node/distribution/distributor.ts';
 import { EXCHANGE_ADAPTERS } from '../../ingest-node/exchanges/registry.ts';
-import { Leader } from '../../ingest-node/roles/leader.ts';
 import { silentLogger } from '../../ingest-node/operations/logger.ts';
+import { Leader } from '../../ingest-node/roles/leader.ts';
 import type { Candle } from '../../shared/model/market-event.ts';
 import { MINUTE_MS } from '../../shared/model/time.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
