@@ -9,13 +9,13 @@ export type InfrastructureAccess = {
   readonly kafka?: KafkaAccess | null;
 };
 
-type Factory = (access: InfrastructureAccess, clock: Clock) => Promise<InfrastructureService | null>;
+export type Factory = (access: InfrastructureAccess, clock: Clock) => Promise<InfrastructureService | null>;
 
 /**
  * Every infrastructure that stores the stream, best first. A new one is a file of its own, a line here, and the suite.
  * What is not used is not loaded: a newcomer's start is the sooner for it.
  */
-const FACTORIES = {
+export const FACTORIES = {
   kafka: async ({ kafka }, clock) =>
     kafka == null ? null : new (await import('./kafka-service.ts')).KafkaService({ ...kafka, clock }),
   redis: async ({ redis }, clock) =>
@@ -26,7 +26,8 @@ const FACTORIES = {
 export async function createInfrastructureServices(
   access: InfrastructureAccess,
   clock: Clock,
+  factories: Readonly<Record<string, Factory>> = FACTORIES,
 ): Promise<InfrastructureService[]> {
-  const services = await Promise.all(Object.values(FACTORIES).map(create => create(access, clock)));
+  const services = await Promise.all(Object.values(factories).map(create => create(access, clock)));
   return services.filter(service => service !== null);
 }
