@@ -142,3 +142,27 @@ function edgeOverRedis(openBackend: () => Promise<Backend>): void {
 
 describe('the edge over the memory of a node', () => edgeOverRedis(inMemory));
 describeWithService('redis', 'the edge over a Redis behind the gateway', () => edgeOverRedis(overRedis));
+
+test('an edge that knows Redis alone serves the stream, and says what it cannot tell without a node', async () => {
+  const world = await EdgeOverRedis.start(await inMemory(), { knowsNode: false });
+  const get = (path: string) => fetch(world.edge.url + path);
+  const reader = new EdgeReader(`${world.edge.url.replace('http', 'ws')}/ws/exchange`);
+  try {
+    await reader.reached(world.node.stream.log.position);
+    const { components, mode } = (await (await get('/api/ws/infra-health')).json()) as InfraHealth;
+    expect(components.slice(0, 2)).toMatchObject([
+      { name: 'redis', state: 'up' },
+      { name: 'ingest', state: 'disabled' },
+    ]);
+    expect(mode).toEqual({ configured: 'redis', active: 'redis' });
+    const instruments = await get('/api/instruments');
+    expect([instruments.status, await instruments.text()]).toEqual([
+      503,
+      expect.stringContaining('INGEST_URLS is empty'),
+    ]);
+    expect(world.node.requests).toEqual([]);
+  } finally {
+    reader.stop();
+    await world.stop();
+  }
+}, 60_000);

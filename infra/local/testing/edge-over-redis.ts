@@ -98,7 +98,8 @@ export class EdgeOverRedis {
     this.#dashboardDir = dashboardDir;
   }
 
-  static async start(backend: Backend): Promise<EdgeOverRedis> {
+  /** @param knowsNode whether the edge has another way than Redis */
+  static async start(backend: Backend, { knowsNode = true } = {}): Promise<EdgeOverRedis> {
     const node = await new FakeIngestNode().start();
     node.stream.seal(40);
     const { log } = node.stream;
@@ -114,7 +115,13 @@ export class EdgeOverRedis {
       UPSTASH_REDIS_REST_TOKEN: TOKEN,
     };
     const dashboardDir = await mkdtemp(join(tmpdir(), 'edge-redis-'));
-    const edge = await startEdge({ port: 0, ingestUrls: [node.url], vars, dashboardDir, log: () => {} });
+    const edge = await startEdge({
+      port: 0,
+      ingestUrls: knowsNode ? [node.url] : [],
+      vars,
+      dashboardDir,
+      log: () => {},
+    });
     await leader.flush(5_000);
     return new EdgeOverRedis({ backend, network, node, edge }, leader, dashboardDir);
   }
