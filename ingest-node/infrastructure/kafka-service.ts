@@ -8,7 +8,7 @@ import { EVENTS_TOPIC, STREAM_TOPIC } from './kafka-layout.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { KafkaWriter } from './kafka-writer.ts';
 import { RoundTrips } from './round-trips.ts';
-import { StoredService } from './stored-service.ts';
+import { noting, StoredService } from './stored-service.ts';
 
 export type KafkaServiceOptions = KafkaAccess & {
   readonly clock: Clock;
@@ -36,8 +36,7 @@ export class KafkaService extends StoredService {
     random = Math.random,
   }: KafkaServiceOptions) {
     const trips = new RoundTrips(clock);
-    let faults = 0;
-    const onFault = (fault: string) => trips.note(`${fault} (${++faults} such so far)`);
+    const onFault = noting(trips);
     const connection = new KafkaConnection({ brokers, clock, measured: request => trips.run(request) });
     // A connection of its own: what is written for other services must not keep the stream waiting.
     const eventsConnection = new KafkaConnection({ brokers, clock });

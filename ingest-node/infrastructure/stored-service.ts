@@ -88,3 +88,9 @@ export class StoredService implements InfrastructureService {
     this.#cancelProbe = clock.setTimer(PROBE_INTERVAL_MS, () => this.#probe());
   }
 }
+
+/** Notes what was found where something of ours should be, with how often. */
+export function noting(trips: RoundTrips): (fault: string) => void {
+  let faults = 0;
+  return fault => trips.note(`${fault} (${++faults} such so far)`);
+}
