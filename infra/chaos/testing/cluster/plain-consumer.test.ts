@@ -68,6 +68,18 @@ describe('a consumer by the book', () => {
     const diverged = snapshot(7, 0, { reason: 'diverged', lineage: LINEAGE });
     const given = [snapshot(5, 4), batch(5, 5, 7), diverged, batch(7, 1, 5, { events: again })];
     expect(live(...given)).toEqual(['snapshot 5:4', '5:5,6', 'snapshot 7:0', '7:3,4']);
+    // It diverges once more: what was told again in epoch 7 belongs to everybody now and is no longer expected.
+    const lineage = [...LINEAGE, { epoch: 7, end: 2 }];
+    const later = batch(9, 1, 3, {
+      events: [
+        { ...void5!, offset: 1 },
+        { ...again[2]!, offset: 2 },
+      ],
+    });
+    expect(live(...given, snapshot(9, 0, { reason: 'diverged', lineage }), later).slice(4)).toEqual([
+      'snapshot 9:0',
+      '9:1',
+    ]);
   });
 });
 

@@ -94,22 +94,32 @@ export class PlainConsumer {
 
   /** Rule TRD1: after it diverged, a consumer drops trades that it has delivered already. */
   #news(epoch: number, events: readonly MarketEvent[], have: number): MarketEvent[] {
-    const news = events.filter(event => event.offset > have && !(event.type === 'trade' && this.#wasDelivered(event)));
-    for (const event of news)
-      if (event.type === 'trade') this.#recent.push({ epoch, offset: event.offset, trade: event });
+    const news: MarketEvent[] = [];
+    for (const event of events) {
+      if (event.offset <= have) continue;
+      const known = event.type === 'trade' ? this.#takeVoid(event) : null;
+      if (known === null) news.push(event);
+      // From now on it stands where a successor has it.
+      if (event.type === 'trade') this.#recent.push({ epoch, offset: event.offset, trade: known ?? event });
+    }
     if (this.#recent.length > 2 * MOST_RECENT) this.#recent = this.#recent.slice(-MOST_RECENT);
     return news;
   }
 
-  /** Bithumb gives a trade that is fetched afterwards another id, so that one is known by what it says. Each counts once. */
-  #wasDelivered(trade: Trade): boolean {
-    const index = this.#void.findIndex(({ trade: known }) => {
+  /**
+   * The trade that was delivered in vain and is told again here, if there is one; each counts once. Bithumb gives a trade
+   * that is fetched afterwards another id, so that one is known by what it says.
+   */
+  #takeVoid(trade: Trade): Trade | null {
+    const delivered = this.#void.find(({ trade: known }) => {
       return (
         sameMarket(known, trade) && (known.id === trade.id || (trade.backfilled === true && sameWords(known, trade)))
       );
     });
-    if (index >= 0) this.#void.splice(index, 1);
-    return index >= 0;
+    if (delivered === undefined) return null;
+    this.#void = this.#void.filter(other => other !== delivered);
+    this.#recent = this.#recent.filter(other => other !== delivered);
+    return delivered.trade;
   }
 }
 
