@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, type TestContext, test, vi } from 'vitest';
 import { KafkaConnection, type ReadRecord } from '../../../ingest-node/infrastructure/kafka-connection.ts';
 import { EVENTS_TOPIC } from '../../../ingest-node/infrastructure/kafka-layout.ts';
 import { KafkaService } from '../../../ingest-node/infrastructure/kafka-service.ts';
@@ -19,14 +19,22 @@ const WITHIN_MS = 20_000;
 
 type Line = { readonly kind: string; readonly key: string; readonly event: { readonly id: string } };
 
-/** What the example's client is installed with, or `null`: what lacks. */
-function whyNoPython(): string | null {
-  try {
-    execFileSync('python3', ['-c', 'import kafka'], { stdio: 'ignore' });
-    return null;
-  } catch {
-    return 'not installed: python3 with infra/local/examples/requirements.txt (pip install -r …)';
-  }
+/** The Python that has the example's client, from PyPI or Debian; `undefined` where none has. */
+function findPython(): string | undefined {
+  return ['python3', '/usr/bin/python3'].find(program => {
+    try {
+      execFileSync(program, ['-c', 'import kafka'], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const PYTHON = findPython();
+
+function needPython(context: TestContext): string {
+  return PYTHON ?? skipOrFail(context, 'not installed: kafka-python (apt-get install python3-kafka)');
 }
 
 class Example {
@@ -35,8 +43,8 @@ class Example {
   #rest = '';
   said = '';
 
-  constructor(brokers: string) {
-    this.#child = spawn('python3', [PROGRAM, '--brokers', brokers, '--group', 'example'], {
+  constructor(python: string, brokers: string) {
+    this.#child = spawn(python, [PROGRAM, '--brokers', brokers, '--group', 'example'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -64,7 +72,7 @@ describeWithService('kafka', 'the example of another service, in Python', () => 
   let connection: KafkaConnection;
 
   beforeAll(async () => {
-    if (whyNoPython() !== null) return;
+    if (PYTHON === undefined) return;
     kafka = await startKafka();
     const brokers = [kafka.brokers];
     connection = new KafkaConnection({ brokers, clock: systemClock });
@@ -97,10 +105,9 @@ describeWithService('kafka', 'the example of another service, in Python', () => 
   test('has every trade once and in order, though some are there twice and it is restarted', {
     timeout: 60_000,
   }, async context => {
-    const reason = whyNoPython();
-    if (reason !== null) skipOrFail(context, reason);
+    const python = needPython(context);
     await publish(20);
-    const first = new Example(kafka.brokers);
+    const first = new Example(python, kafka.brokers);
     onTestFinished(() => first.stop());
     const trades = () => leader.published.flatMap(({ events }) => events);
     await vi.waitUntil(() => first.lines.length >= trades().length, { timeout: WITHIN_MS, interval: 20 });
@@ -110,7 +117,7 @@ describeWithService('kafka', 'the example of another service, in Python', () => 
     await first.stop();
     await repeatAll();
     await publish(10);
-    const second = new Example(kafka.brokers);
+    const second = new Example(python, kafka.brokers);
     onTestFinished(() => second.stop());
     const lines = () => [...first.lines, ...second.lines];
     await vi.waitUntil(() => lines().length >= trades().length, { timeout: WITHIN_MS, interval: 20 });
@@ -124,14 +131,16 @@ describeWithService('kafka', 'the example of another service, in Python', () => 
   });
 
   test('finds the same partition for a key', async context => {
-    const reason = whyNoPython();
-    if (reason !== null) skipOrFail(context, reason);
+    const python = needPython(context);
     const keys = SYMBOLS.map(symbol => `upbit:${symbol}`);
     const script = `
 import json, sys
-from kafka.partitioner import murmur2
+try:
+    from kafka.partitioner.default import murmur2
+except ImportError:
+    from kafka.partitioner import murmur2
 print(json.dumps([(murmur2(key.encode()) & 0x7fffffff) % 12 for key in json.loads(sys.argv[1])]))`;
-    const theirs = JSON.parse(execFileSync('python3', ['-c', script, JSON.stringify(keys)], { encoding: 'utf8' }));
+    const theirs = JSON.parse(execFileSync(python, ['-c', script, JSON.stringify(keys)], { encoding: 'utf8' }));
     expect(await Promise.all(keys.map(key => connection.partitionOf(key, 12)))).toEqual(theirs);
     const reader = new EventsReader(kafka.brokers);
     onTestFinished(() => reader.close());

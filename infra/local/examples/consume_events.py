@@ -52,7 +52,9 @@ class Positions(ConsumerRebalanceListener):
         offsets = {}
         for partition, records in polled.items():
             epoch, offset = self.last.get(partition, NOTHING)
-            offsets[partition] = OffsetAndMetadata(records[-1].offset + 1, f"{epoch}-{offset}", -1)
+            fields = (records[-1].offset + 1, f"{epoch}-{offset}", -1)
+            # Older clients, such as Debian's, know no leader epoch.
+            offsets[partition] = OffsetAndMetadata(*fields[: len(OffsetAndMetadata._fields)])
         self.consumer.commit(offsets)
 
 
