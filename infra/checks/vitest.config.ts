@@ -19,6 +19,8 @@ export default defineConfig(({ mode }) => {
       include: [isLong ? LONG : '**/*.test.ts'],
       exclude: isLong ? NOT_OURS : [...NOT_OURS, LONG, WORKERD],
       environment: 'node',
+      // Most of the time is spent waiting for servers: one file at a time would leave a machine of two cores idle.
+      maxWorkers: isLong ? 1 : 2,
       // A hung test is told by its name long before the whole run is out of time.
       testTimeout: isLong ? 15 * 60_000 : 20_000,
       hookTimeout: isLong ? 5 * 60_000 : 60_000,
