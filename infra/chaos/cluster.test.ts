@@ -14,8 +14,8 @@ describeWithService(['zookeeper', 'redis', 'mariadb'], 'three nodes', () => {
   let cluster: Cluster;
   beforeAll(async () => {
     console.log(`SEED=${seed}`);
-    cluster = await Cluster.start({ nodes: 3, sessionTimeoutMs: 2_000, eventsPerSecond: 500, seed });
-  });
+    cluster = await Cluster.start({ nodes: 3, sessionTimeoutMs: 2_000, eventsPerSecond: 500, seed, patience: 2 });
+  }, 120_000);
   afterAll(() => cluster?.stop());
 
   test('[EPO1] [FEN1] [ORD2] [TRD1] the leader is killed, frozen, cut off: another one leads, and nobody is told a word too much', async () => {

@@ -23,6 +23,8 @@ export type ClusterOptions = {
   readonly seed: number;
   /** It is ready when so much was published: markets that have not traded yet are unknown to those who follow. */
   readonly beginsAfterEvents?: number;
+  /** What times are allowed to be, as a multiple of what is promised: other tests may run on the machine. 1 by default. */
+  readonly patience?: number;
   /** Which protection all nodes go without. */
   readonly switchedOff?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -172,6 +174,11 @@ export class Cluster {
   /** A node that is gone for good. */
   forget(node: NodeProcess): void {
     this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
+  /** A promised time, as this run allows it. */
+  allowedMs(promisedMs: number): number {
+    return promisedMs * (this.options.patience ?? 1);
   }
 
   get running(): NodeProcess[] {

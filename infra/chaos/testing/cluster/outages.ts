@@ -56,10 +56,13 @@ export const OUTAGES = {
     end: async cluster => {
       // What a new reader needs is there again: history, and a snapshot to begin from.
       await withRedis(cluster, redis =>
-        waitUntil(async () => {
-          const kept = await redis.exists('exchange.history', 'exchange.snapshot', 'exchange.epoch');
-          if (kept < 3) throw new Error(`${kept} of 3 keys`);
-        }, TOLD_WITHIN_MS + 2_000),
+        waitUntil(
+          async () => {
+            const kept = await redis.exists('exchange.history', 'exchange.snapshot', 'exchange.epoch');
+            if (kept < 3) throw new Error(`${kept} of 3 keys`);
+          },
+          cluster.allowedMs(TOLD_WITHIN_MS + 2_000),
+        ),
       );
     },
     healed: REDIS_IS_BACK,
@@ -162,6 +165,6 @@ async function liveThrough(cluster: Cluster, watch: Watch, outage: Outage): Prom
   ).toEqual([]);
   if (outage.keepsEpoch) expect([after.leader, after.epoch], outage.name).toEqual([before.leader, before.epoch]);
   else expect(after.epoch, outage.name).toBeGreaterThanOrEqual(before.epoch);
-  if (toldMs !== null) expect(toldMs, outage.name).toBeLessThan(TOLD_WITHIN_MS + stallMs);
-  expect(silenceMs, outage.name).toBeLessThan(outage.mostSilenceMs + stallMs);
+  if (toldMs !== null) expect(toldMs, outage.name).toBeLessThan(cluster.allowedMs(TOLD_WITHIN_MS) + stallMs);
+  expect(silenceMs, outage.name).toBeLessThan(cluster.allowedMs(outage.mostSilenceMs) + stallMs);
 }

@@ -62,7 +62,7 @@ export async function runTakeovers(
     expectLawful(cluster, judgement);
     tookMs('firstBatchAt').forEach((ms, round) => {
       expect(ms, `${blows[round]}, round ${round}`).toBeLessThan(
-        sessionTimeoutMs + BEYOND_TIMEOUT_MS + stallsMs[round]!,
+        cluster.allowedMs(sessionTimeoutMs + BEYOND_TIMEOUT_MS) + stallsMs[round]!,
       );
     });
   } finally {
