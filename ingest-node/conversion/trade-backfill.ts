@@ -193,6 +193,18 @@ export class TradeBackfill {
     this.#continuity.declared(symbol, untilId);
   }
 
+  /** The node that leads has read back all that it missed. */
+  trust(): void {
+    if (this.#run !== null) return;
+    this.#doubtEnds = null;
+    this.#continuity.trust();
+  }
+
+  /** Nothing is missing, being read, or about to be looked into. */
+  get isSettled(): boolean {
+    return this.#run !== null && this.#settling.size === 0 && this.#tasks.size === 0 && this.#fetcher.waiting === 0;
+  }
+
   /** What these traded until now is nobody's loss: they were not wanted. What is being fetched already still comes. */
   forget(symbols: Iterable<string>): void {
     this.#continuity.forget(symbols);

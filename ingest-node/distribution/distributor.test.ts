@@ -93,7 +93,7 @@ describe('[FEN1] while the lease is over', () => {
     await clock.advanceAndSettle(2_000);
     expect(log.position.offset).toBe(0);
     expect(heartbeats()).toBe(0);
-    distributor.end();
+    expect(distributor.end()).toMatchObject([{ type: 'trade', id: '1' }]);
     expect(log.position.offset).toBe(0);
     expect(distributor.refused).toBe(1);
     expect(clock.pending).toBe(0);

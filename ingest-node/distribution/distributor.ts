@@ -108,15 +108,17 @@ export class Distributor {
     }
   }
 
-  /** Seals the rest, if this node still may, and ends the term. */
-  end(): void {
+  /** Seals the rest, if this node still may, and ends the term. Answers what could not be sealed: nobody has seen it. */
+  end(): readonly MarketEvent[] {
     this.seal();
     this.#cancelSeal?.();
     this.#cancelSeal = null;
     this.#cancelHeartbeat();
     this.#term = null;
-    this.refused += this.#pending.length;
+    const unsealed = this.#pending;
+    this.refused += unsealed.length;
     this.#forgetPending();
+    return unsealed;
   }
 
   #append({ epoch }: Running, events: MarketEvent[]): void {

@@ -61,6 +61,8 @@ export type PathPublisherOptions = {
   readonly retry?: Backoff;
 };
 
+const NOTHING: Position = { epoch: 0, offset: 0 };
+
 /** While a path is away it is asked again about this often. */
 const RETRY: Backoff = { baseMs: 250, capMs: 1_000 };
 
@@ -271,7 +273,8 @@ export class PathPublisher {
       after: this.#tail,
       position,
       messages: position.epoch === epoch ? messages : messages.map(message => withWriter(message, epoch)),
-      forget: log.ring.floor ?? position,
+      // A leader that has just joined remembers less than the path may: that is no reason to forget it.
+      forget: (log.ring.hasForgotten ? log.ring.floor : null) ?? NOTHING,
       forgetsSnapshot: clock.monotonic() - this.#snapshotAt > SNAPSHOT_MISSES * snapshotIntervalMs,
       replaces: this.#replaces,
       isRepeated: comparePositions(position, this.#published) <= 0,

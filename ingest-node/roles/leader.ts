@@ -38,6 +38,14 @@ export type LeaderOptions = {
 /** Order books that wait for their turn, and minutes that wait for their end, are looked at this often. */
 const FLUSH_INTERVAL_MS = 25;
 
+const LOOK_FOR_MISSED_EVERY_MS = 1_000;
+/** After a feed is live: its subscription, the settling, and a first page. */
+const NOTICED_AFTER_MS = 5_000;
+const READING_BACK = 'missed trades are being read back';
+
+/** The feed that says whether missed trades of an exchange are being read back: it is live, and has a reason while so. */
+export const backfillKey = (exchange: ExchangeName): string => `${exchange}-backfill`;
+
 /** `warming`: the sockets are open while another node still leads (rule HND1). */
 type LeaderState = 'stopped' | 'warming' | 'leading';
 
@@ -53,6 +61,9 @@ export class Leader {
   readonly #deltaBooks = new Map<ExchangeName, DeltaBooks>();
   readonly #backfills = new Map<ExchangeName, TradeBackfill>();
   #cancelFlush: () => void = () => {};
+  /** By exchange: whether it was told that missed trades are being read back. */
+  readonly #isReadingBack = new Map<ExchangeName, boolean>();
+  #cancelLook: () => void = () => {};
   #state: LeaderState = 'stopped';
 
   constructor(options: LeaderOptions) {
@@ -115,6 +126,7 @@ export class Leader {
     for (const backfill of this.#backfills.values()) backfill.start();
     if (before === 'stopped') this.#open(1);
     else this.#carryOn();
+    this.#lookForMissed();
   }
 
   /**
@@ -150,6 +162,8 @@ export class Leader {
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
+    this.#cancelLook();
+    this.#isReadingBack.clear();
     for (const backfill of this.#backfills.values()) backfill.stop();
     await Promise.all(this.#feeds.map(feeds => feeds.stop()));
     for (const books of this.#deltaBooks.values()) books.stop();
@@ -203,6 +217,11 @@ export class Leader {
   /** What is known of the markets' trades does not count any more: the next ones continue nothing. */
   forgetTrades(): void {
     for (const backfill of this.#backfills.values()) backfill.forgetAll();
+  }
+
+  /** The node that leads says that it has read back what it missed of an exchange. */
+  trust(exchange: ExchangeName): void {
+    this.#backfills.get(exchange)?.trust();
   }
 
   /** The node that leads may have lost trades of an exchange just now, of all of them by default. */
@@ -306,22 +325,35 @@ export class Leader {
     this.#options.logger.warn({ exchange, symbols: missing }, 'books to build of symbols that are not traded');
   }
 
+  /** Tells by a feed of its own whether missed trades are still being read back: whoever leads next must know. */
+  #lookForMissed(): void {
+    const { clock } = this.#options;
+    for (const { exchange } of this.#feeds) {
+      const isReadingBack = !(this.#backfills.get(exchange)?.isSettled && this.#haveSettled(exchange));
+      if (this.#isReadingBack.get(exchange) === isReadingBack) continue;
+      this.#isReadingBack.set(exchange, isReadingBack);
+      const reason = isReadingBack ? READING_BACK : null;
+      this.#publishFeed(exchange, { key: backfillKey(exchange), state: 'live', since: clock.now(), reason });
+    }
+    this.#cancelLook = clock.setTimer(LOOK_FOR_MISSED_EVERY_MS, () => this.#lookForMissed());
+  }
+
+  /** Whether every feed has been live for so long that what it missed before would have been noticed. */
+  #haveSettled(exchange: ExchangeName): boolean {
+    const status = this.#feeds.find(feeds => feeds.exchange === exchange)?.status() ?? [];
+    const now = this.#options.clock.now();
+    return status.length > 0 && status.every(({ state, since }) => state === 'live' && now - since >= NOTICED_AFTER_MS);
+  }
+
+  #publishFeed(exchange: ExchangeName, { key, state, since, reason }: FeedReport): void {
+    const { distributor, clock } = this.#options;
+    const common = { offset: 0, exchange, symbol: null, exchangeTime: null, receivedTime: clock.now() } as const;
+    distributor.offer([{ type: 'feed', ...common, key, state, since, reason }]);
+  }
+
   #feedState(exchange: ExchangeName, { key, state, since, reason }: FeedReport): void {
-    const { distributor, clock, logger, onFeedState } = this.#options;
-    distributor.offer([
-      {
-        type: 'feed',
-        offset: 0,
-        exchange,
-        symbol: null,
-        exchangeTime: null,
-        receivedTime: clock.now(),
-        key,
-        state,
-        since,
-        reason,
-      },
-    ]);
+    const { logger, onFeedState } = this.#options;
+    this.#publishFeed(exchange, { key, state, since, reason });
     logger[state === 'down' || state === 'stale' ? 'warn' : 'info'](
       { exchange, feed: key, state, reason },
       'feed state',

@@ -11,7 +11,7 @@ import type { SessionRegistry } from '../distribution/session-registry.ts';
 import type { Infrastructure } from '../infrastructure/composite-service.ts';
 import type { LeaderElection, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
-import type { Leader } from './leader.ts';
+import { backfillKey, type Leader } from './leader.ts';
 import { readRecentPast } from './recent-past.ts';
 import { OutrankedError, takeOver } from './takeover.ts';
 import { WarmBuffer } from './warm-buffer.ts';
@@ -58,7 +58,9 @@ export class NodeRole {
   #turn: Promise<void> = Promise.resolve();
   /** The term that this node writes in. */
   #term: Term | null = null;
-  #warm: WarmBuffer | null = null;
+  /** What our own feeds brought and nobody has published. */
+  readonly #owed = new WarmBuffer();
+  #isWarming = false;
   #cancelWarmLook: () => void = () => {};
   /** Since when the stream has been read without a loss. */
   #followedSince: EpochMillis | null = null;
@@ -217,16 +219,16 @@ export class NodeRole {
         log,
         onFenced: higher => this.outranked(term.epoch, `a path is fenced by writer ${higher}`),
       });
-      const warm = this.#warm?.take() ?? [];
       this.#endWarmUp();
-      this.distributor.offer(warm);
+      const owed = this.#owed.take(clock.now());
+      this.distributor.offer(owed);
       if (this.#followedSince !== null) this.leader.converter.inheritFrom(this.#followedSince);
       sessions.setUpstream(term.mayWrite() ? 'live' : 'seeking');
       records.beginTerm(term.epoch);
       this.leader.start();
       const tookMs = Math.round(clock.monotonic() - began);
       logger.info(
-        { epoch: term.epoch, lineage: lineage.slice(-1), read, faults, warm: warm.length, tookMs },
+        { epoch: term.epoch, lineage: lineage.slice(-1), read, faults, owed: owed.length, tookMs },
         'leading',
       );
     } catch (error) {
@@ -247,7 +249,7 @@ export class NodeRole {
   /** Events of our feeds: sealed while we lead, kept while we are about to, nobody's business otherwise. */
   #offer(events: readonly MarketEvent[]): void {
     if (this.#term !== null) this.distributor.offer(events);
-    else this.#warm?.offer(events);
+    else if (this.#isWarming) this.#owed.offer(events);
   }
 
   /** A node that joins, or lost its place, remembers no trade: it reads what is still there before it hears what is new. */
@@ -279,7 +281,9 @@ export class NodeRole {
     for (const event of events) {
       if (event.type === 'trade' || event.type === 'candle' || event.type === 'gap') this.leader.remember(event, now);
       if (event.type === 'feed' && event.state !== 'live') this.leader.doubt(event.exchange);
-      this.#warm?.published(event);
+      const isReadBack = event.type === 'feed' && event.key === backfillKey(event.exchange) && event.reason === null;
+      if (isReadBack) this.leader.trust(event.exchange);
+      this.#owed.published(event);
     }
   }
 
@@ -289,8 +293,8 @@ export class NodeRole {
   }
 
   async #warmUp(): Promise<void> {
-    if (this.#term !== null || this.#warm !== null) return;
-    this.#warm = new WarmBuffer();
+    if (this.#term !== null || this.#isWarming) return;
+    this.#isWarming = true;
     this.leader.warmUp(SUCCESSOR_SHARE);
     this.#sayWhenWarm();
   }
@@ -320,7 +324,7 @@ export class NodeRole {
 
   #endWarmUp(): void {
     this.#cancelWarmLook();
-    this.#warm = null;
+    this.#isWarming = false;
   }
 
   async #coolDown(): Promise<void> {
@@ -331,7 +335,7 @@ export class NodeRole {
 
   /** The last of a term: sealed if we still may. */
   #endTerm(): void {
-    this.distributor.end();
+    this.#owed.keep(this.distributor.end());
     this.#term = null;
     this.#options.records.endTerm();
     this.#followedSince ??= this.#options.clock.now();

@@ -2,13 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { numberedTrade, orderBook, quote, trade } from '../../shared/model/testing/market-events.ts';
 import { WarmBuffer } from './warm-buffer.ts';
 
+const NOW = 1_785_397_735_100;
+
 describe('what a successor has for the moment it leads', () => {
   test('[HND1] [TRD1] a trade that the leader published is taken out, one that it did not stays', () => {
     const warm = new WarmBuffer();
     warm.offer([numberedTrade(1), numberedTrade(2), numberedTrade(3)]);
     warm.published(numberedTrade(1));
     warm.published(numberedTrade(3));
-    expect(warm.take()).toMatchObject([{ id: '2' }]);
+    expect(warm.take(NOW)).toMatchObject([{ id: '2' }]);
   });
 
   test('the same id at another exchange or of another market is another trade', () => {
@@ -16,20 +18,37 @@ describe('what a successor has for the moment it leads', () => {
     warm.offer([trade('BTC/KRW', { id: '1' }), trade('ETH/KRW', { id: '1' })]);
     warm.published(trade('BTC/KRW', { id: '1', exchange: 'bithumb' }));
     warm.published(trade('ETH/KRW', { id: '1' }));
-    expect(warm.take()).toMatchObject([{ symbol: 'BTC/KRW' }]);
+    expect(warm.take(NOW)).toMatchObject([{ symbol: 'BTC/KRW' }]);
   });
 
   test('of state there is the newest, after what came before it, whatever the leader publishes of it', () => {
     const warm = new WarmBuffer();
     warm.offer([quote('BTC/KRW', { bid: '1' }), orderBook(), numberedTrade(1), quote('BTC/KRW', { bid: '2' })]);
     warm.published(quote('BTC/KRW', { bid: '1' }));
-    expect(warm.take()).toMatchObject([{ type: 'orderBook' }, { type: 'trade' }, { type: 'quote', bid: '2' }]);
+    expect(warm.take(NOW)).toMatchObject([{ type: 'orderBook' }, { type: 'trade' }, { type: 'quote', bid: '2' }]);
   });
 
   test('what was handed over is not handed over again', () => {
     const warm = new WarmBuffer();
     warm.offer([numberedTrade(1)]);
-    warm.take();
-    expect(warm.take()).toEqual([]);
+    warm.take(NOW);
+    expect(warm.take(NOW)).toEqual([]);
+  });
+
+  test('[FEN1] of what a lost term held its trades are kept, and not for ever', () => {
+    const warm = new WarmBuffer();
+    warm.keep([numberedTrade(1), quote(), numberedTrade(2)]);
+    warm.published(numberedTrade(1));
+    expect(warm.take(NOW)).toMatchObject([{ type: 'trade', id: '2' }]);
+    warm.keep([numberedTrade(3)]);
+    expect(warm.take(NOW + 300_000)).toEqual([]);
+  });
+
+  test('[TRD1] a trade that somebody fetched is known by what it says, where the ids are others', () => {
+    const warm = new WarmBuffer();
+    const fields = { exchange: 'bithumb', price: '761', size: '18.04' } as const;
+    warm.keep([trade('ADA/KRW', { ...fields, id: '1' }), trade('ADA/KRW', { ...fields, id: '2', size: '7' })]);
+    warm.published(trade('ADA/KRW', { ...fields, id: '179587287301500000000', backfilled: true }));
+    expect(warm.take(NOW)).toMatchObject([{ id: '2' }]);
   });
 });

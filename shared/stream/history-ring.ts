@@ -29,6 +29,7 @@ export class HistoryRing {
   #start = 0;
   /** Bytes of everything ever pushed. */
   #pushedBytes = 0;
+  #hasForgotten = false;
 
   constructor(bounds: RingBounds = DEFAULT_RING_BOUNDS) {
     this.#bounds = bounds;
@@ -64,6 +65,11 @@ export class HistoryRing {
     return oldest === undefined ? null : { epoch: oldest.batch.epoch, offset: oldest.batch.first - 1 };
   }
 
+  /** Whether it is full by its bounds. A young one reaches back less far than others may. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
+  }
+
   /** Number of the first entry that holds something after `position`; {@link end} when there is none. */
   firstAfter(position: Position): number {
     let low = this.#start;
@@ -93,6 +99,7 @@ export class HistoryRing {
     this.#start = this.end;
     this.#slots = [];
     this.#head = 0;
+    this.#hasForgotten = false;
   }
 
   #slotAt(number: number): Slot | undefined {
@@ -105,6 +112,7 @@ export class HistoryRing {
     while (this.#slots.length - this.#head > 1) {
       const { entry, bytesBefore } = this.#slots[this.#head]!;
       if (this.#pushedBytes - bytesBefore <= maxBytes && now - entry.at <= maxAgeMs) break;
+      this.#hasForgotten = true;
       this.#slots[this.#head] = undefined;
       this.#head++;
       this.#start++;

@@ -115,7 +115,7 @@ export class MarketClient {
   }
 
   #take(event: MarketEvent): void {
-    if (event.type === 'feed') {
+    if (event.type === 'feed' && !event.key.endsWith('-backfill')) {
       this.feeds.push(event);
       return;
     }
