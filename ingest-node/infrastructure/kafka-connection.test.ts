@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../shared/base/clock.ts';
-import { KafkaConnection, TOPIC_ALREADY_EXISTS } from './kafka-connection.ts';
+import { KafkaConnection } from './kafka-connection.ts';
+import { TOPIC_ALREADY_EXISTS } from './kafka-refusal.ts';
 import { ensureTopics } from './kafka-topics.ts';
 
 const record = (value: string) => ({ key: null, value, headers: { writer: '1' } });

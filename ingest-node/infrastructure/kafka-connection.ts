@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
+import { KafkaRefusal, refusalOf } from './kafka-refusal.ts';
 
 /** One record to be written. */
 export type KafkaRecord = {
@@ -10,7 +11,7 @@ export type KafkaRecord = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-export type ReadRecord = KafkaRecord & { readonly offset: number; readonly time: number };
+export type ReadRecord = KafkaRecord & { readonly offset: number };
 
 export type Fetched = {
   readonly records: readonly ReadRecord[];
@@ -28,19 +29,6 @@ export type TopicPlan = {
   readonly partitions: number;
   readonly settings: Readonly<Record<string, string>>;
 };
-
-/** The broker was reached and said no; `type` is the protocol's name of it. Anything else that rejects is silence. */
-export class KafkaRefusal extends Error {
-  readonly type: string;
-
-  constructor(type: string, message: string) {
-    super(message);
-    this.name = 'KafkaRefusal';
-    this.type = type;
-  }
-}
-
-export const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS';
 
 export type KafkaConnectionOptions = {
   readonly brokers: readonly string[];
@@ -235,7 +223,7 @@ export class KafkaConnection {
     });
   }
 
-  /** Creates topics; rejects with {@link TOPIC_ALREADY_EXISTS} when somebody was faster with one of them. */
+  /** Creates topics; rejects with `TOPIC_ALREADY_EXISTS` when somebody was faster with one of them. */
   createTopics(plans: readonly TopicPlan[]): Promise<void> {
     return this.#ask(
       0,
@@ -374,19 +362,6 @@ function sizeOf(records: readonly KafkaRecord[]): number {
   return records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 }
 
-/** What the broker said, when it was the broker; `null` when nobody did. */
-function refusalOf(error: unknown): KafkaRefusal | null {
-  if (error instanceof KafkaRefusal) return error;
-  // Of several topics: the worst that was said of one.
-  const { errors } = error as { readonly errors?: readonly Error[] };
-  if (errors !== undefined) {
-    const refusals = errors.flatMap(each => refusalOf(each) ?? []);
-    return refusals.find(({ type }) => type !== TOPIC_ALREADY_EXISTS) ?? refusals[0] ?? null;
-  }
-  const { type, message, name } = error as Error & { readonly type?: string };
-  return type === undefined || name.startsWith('KafkaJSConnection') ? null : new KafkaRefusal(type, message);
-}
-
 function addressOf(broker: string): Address {
   const colon = broker.lastIndexOf(':');
   return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(broker.slice(colon + 1)) };
@@ -394,11 +369,10 @@ function addressOf(broker: string): Address {
 
 type ClientRecord = Awaited<ReturnType<Broker['fetch']>>['responses'][number]['partitions'][number]['messages'][number];
 
-function readRecord({ offset, timestamp, key, value, headers }: ClientRecord): ReadRecord {
+function readRecord({ offset, key, value, headers }: ClientRecord): ReadRecord {
   const texts = Object.entries(headers).map(([name, bytes]) => [name, Array.isArray(bytes) ? '' : String(bytes ?? '')]);
   return {
     offset: Number(offset),
-    time: Number(timestamp),
     key: key === null ? null : key.toString(),
     value: value === null ? null : value.toString(),
     headers: Object.fromEntries(texts),

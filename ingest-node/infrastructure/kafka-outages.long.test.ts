@@ -15,6 +15,7 @@ import { Publisher } from '../../shared/stream/testing/publisher.ts';
 import { startStreamServer, type TestStreamServer } from '../../shared/stream/testing/stream-server.ts';
 import { HEARTBEAT_INTERVAL_MS } from '../../shared/wire/messages.ts';
 import { Infrastructure } from './composite-service.ts';
+import { GAP_TYPE } from './kafka-event-records.ts';
 import { createInfrastructureServices } from './registry.ts';
 import { TcpRedisConnection } from './tcp-redis-connection.ts';
 import { EventsReader } from './testing/events-reader.ts';
@@ -29,6 +30,10 @@ const TOLD_WITHIN_MS = 4_000;
 const HEALED_WITHIN_MS = 30_000;
 /** An outage goes on for so long after it was noticed. */
 const OUTAGE_MS = 5_000;
+
+const RING_MS = 60_000;
+const LONG_OUTAGE_MS = 600_000;
+const MAX_GROWTH_MB = 40;
 
 /** Whoever follows, and what reached it. */
 class Follower {
@@ -243,4 +248,44 @@ describeWithService(['kafka', 'redis'], 'outages under load, with Kafka, Redis a
       reader.close();
     },
   );
+
+  test('ten minutes without Kafka: nothing is hoarded, and what nobody remembers is declared', {
+    timeout: 900_000,
+  }, async () => {
+    const { chain, kafka: reader, redis: other } = followers;
+    /** The least of a while, because garbage comes and goes. */
+    const heapMb = async () => {
+      const samples: number[] = [];
+      for (let count = 0; count < 60; count++) {
+        samples.push(process.memoryUsage().heapUsed / 1024 / 1024);
+        await pass(500);
+      }
+      return Math.min(...samples);
+    };
+    // The test itself remembers nothing either.
+    const forgetting = setInterval(() => {
+      pen.published.length = 0;
+      for (const { ids } of Object.values(followers)) ids.length = 0;
+    }, 1_000);
+    timers.push(forgetting);
+    kafka.freeze();
+    await pass(RING_MS);
+    const before = await heapMb();
+    await pass(LONG_OUTAGE_MS - RING_MS - 60_000);
+    const after = await heapMb();
+    kafka.thaw();
+    await vi.waitUntil(() => stateOf('kafka') === 'up', { timeout: HEALED_WITHIN_MS });
+    await vi.waitUntil(() => reader.losses > 0 && reader.log.position.offset > pen.log.position.offset - 1_000, {
+      timeout: HEALED_WITHIN_MS,
+    });
+    console.log(`ten minutes without Kafka: heap ${before.toFixed(0)} MB after one, ${after.toFixed(0)} MB after ten`);
+    expect(after - before).toBeLessThan(MAX_GROWTH_MB);
+    expect([reader.losses, chain.losses, other.losses]).toEqual([1, 0, 0]);
+    const events = new EventsReader(brokers);
+    const gaps = async () => (await events.everything()).filter(({ headers }) => headers['type'] === GAP_TYPE);
+    // It may be there twice, as every record may.
+    const partitions = async () => new Set((await gaps()).map(({ partition }) => partition)).size;
+    await vi.waitUntil(async () => (await partitions()) === 12, { timeout: HEALED_WITHIN_MS, interval: 500 });
+    events.close();
+  });
 });

@@ -4,8 +4,9 @@ import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../
 import { isInCut, type ServerMessage, type SnapshotReason } from '../../shared/wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import { PROTOCOL_VERSION } from '../../shared/wire/protocol-version.ts';
-import { type KafkaConnection, KafkaRefusal, type ReadRecord } from './kafka-connection.ts';
+import type { KafkaConnection, ReadRecord } from './kafka-connection.ts';
 import { ONLY, readBatch, readStreamRecord, STREAM_TOPIC } from './kafka-layout.ts';
+import { KafkaRefusal } from './kafka-refusal.ts';
 import { readNewestSnapshot, readSnapshotAt, type StoredSnapshot } from './kafka-snapshots.ts';
 import { findPlace, type KafkaTail, readTail } from './kafka-tail.ts';
 

@@ -1,4 +1,5 @@
-import { type KafkaConnection, KafkaRefusal, TOPIC_ALREADY_EXISTS, type TopicPlan } from './kafka-connection.ts';
+import type { KafkaConnection, TopicPlan } from './kafka-connection.ts';
+import { KafkaRefusal, TOPIC_ALREADY_EXISTS } from './kafka-refusal.ts';
 
 /** A topic that was just created has no leader for some milliseconds, and then one that does not know it yet. */
 const NOT_THERE = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION']);

@@ -1,6 +1,6 @@
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import { FencedError, type PathTail } from './infrastructure-service.ts';
-import { type KafkaConnection, type KafkaRecord, KafkaRefusal, type ProducerIdentity } from './kafka-connection.ts';
+import type { KafkaConnection, KafkaRecord, ProducerIdentity } from './kafka-connection.ts';
 import {
   endOf,
   headOf,
@@ -13,6 +13,7 @@ import {
   writeSnapshotRecord,
   writeStreamRecord,
 } from './kafka-layout.ts';
+import { KafkaRefusal } from './kafka-refusal.ts';
 import { highestWriter, type KafkaTail, readTail } from './kafka-tail.ts';
 import { ensureTopics } from './kafka-topics.ts';
 import type { PathAnswer, PathSnapshot, PathUnit, PathWriter } from './path-publisher.ts';
@@ -55,8 +56,6 @@ type Pen = {
 export class KafkaWriter implements PathWriter {
   readonly #options: KafkaWriterOptions;
   #pen: Pen | null = null;
-  /** The state of the path as of a snapshot is missing, whatever became of it. */
-  #lacksSnapshot = false;
 
   constructor(options: KafkaWriterOptions) {
     this.#options = options;
@@ -131,7 +130,6 @@ export class KafkaWriter implements PathWriter {
     const pen = this.#penOf(writer);
     if (pen === null) throw new Error('the path was not looked at');
     await this.#refused(writer, () => this.#appendTo(SNAPSHOT_TOPIC, pen, records));
-    this.#lacksSnapshot = false;
     if (position.epoch === pen.position?.epoch) pen.lineage = lineage;
   }
 
@@ -148,11 +146,6 @@ export class KafkaWriter implements PathWriter {
     }
   }
 
-  /** Whoever looked found no snapshots. */
-  missSnapshot(): void {
-    this.#lacksSnapshot = true;
-  }
-
   #readTail(before?: number): Promise<KafkaTail> {
     const { connection, onFault } = this.#options;
     return readTail(connection, onFault, before);
@@ -164,10 +157,10 @@ export class KafkaWriter implements PathWriter {
 
   async #write(writer: number, compose: (pen: Pen) => KafkaRecord[]): Promise<PathAnswer> {
     const pen = this.#penOf(writer);
-    if (pen === null) return { hasMoved: true, lacksSnapshot: this.#lacksSnapshot };
+    if (pen === null) return answer(true);
     const isLevel = await this.#refused(writer, () => this.#append(pen, compose(pen)));
     if (isLevel && pen.position !== null) this.#options.onArrived?.(pen.position);
-    return { hasMoved: !isLevel, lacksSnapshot: this.#lacksSnapshot };
+    return answer(!isLevel);
   }
 
   /** A writer that is shut out learns by whom. */
@@ -214,6 +207,11 @@ export class KafkaWriter implements PathWriter {
   ): KafkaRecord {
     return writeStreamRecord({ part: 1, parts: 1, ...says, writer, start, lineage }, value);
   }
+}
+
+/** Whether the snapshots are there is not asked with every write: their topic is missed by the next one at the latest. */
+function answer(hasMoved: boolean): PathAnswer {
+  return { hasMoved, lacksSnapshot: false };
 }
 
 /** The broker has seen a later owner of the name, or cannot place what we count: both mean that we have to look again. */

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import type { TestKafka } from '../../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../../shared/base/clock.ts';
 
@@ -11,6 +12,9 @@ import type { PathUnderTest } from './suite-world.ts';
 export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
   const brokers = [kafka.brokers];
   const admin = new KafkaAdmin(kafka.brokers);
+  // As it was before whatever the test before did to it.
+  if (!kafka.isRunning) await kafka.start();
+  kafka.thaw();
   await admin.clean();
   const services: KafkaService[] = [];
   return {
@@ -22,7 +26,10 @@ export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
     },
     kill: () => kafka.kill(),
     revive: () => kafka.start(),
-    freeze: () => kafka.freeze(),
+    freeze: () => {
+      kafka.freeze();
+      awaitStandstill(kafka.pid);
+    },
     thaw: () => kafka.thaw(),
     wipe: () => admin.wipe(),
     fill: () => admin.refuseWrites(true),
@@ -48,4 +55,11 @@ export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
       await admin.stop();
     },
   };
+}
+
+/** The signal is on its way for a moment, in which a thread may still answer. */
+function awaitStandstill(pid: number): void {
+  if (process.platform !== 'linux') return;
+  const isMoving = (task: string) => !/\) [Tt] /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'));
+  while (readdirSync(`/proc/${pid}/task`).some(isMoving));
 }

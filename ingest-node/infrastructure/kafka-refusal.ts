@@ -1,0 +1,25 @@
+/** The broker was reached and said no; `type` is the protocol's name of it. Anything else that rejects is silence. */
+export class KafkaRefusal extends Error {
+  readonly type: string;
+
+  constructor(type: string, message: string) {
+    super(message);
+    this.name = 'KafkaRefusal';
+    this.type = type;
+  }
+}
+
+export const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS';
+
+/** What the broker said, when it was the broker; `null` when nobody did. */
+export function refusalOf(error: unknown): KafkaRefusal | null {
+  if (error instanceof KafkaRefusal) return error;
+  // Of several topics: the worst that was said of one.
+  const { errors } = error as { readonly errors?: readonly Error[] };
+  if (errors !== undefined) {
+    const refusals = errors.flatMap(each => refusalOf(each) ?? []);
+    return refusals.find(({ type }) => type !== TOPIC_ALREADY_EXISTS) ?? refusals[0] ?? null;
+  }
+  const { type, message, name } = error as Error & { readonly type?: string };
+  return type === undefined || name.startsWith('KafkaJSConnection') ? null : new KafkaRefusal(type, message);
+}
