@@ -33,7 +33,7 @@ const OUTAGE_MS = 5_000;
 
 const RING_MS = 60_000;
 const LONG_OUTAGE_MS = 600_000;
-const MAX_GROWTH_MB = 40;
+const MAX_GROWTH_MB = 80;
 
 /** Whoever follows, and what reached it. */
 class Follower {
