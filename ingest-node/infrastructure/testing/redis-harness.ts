@@ -13,6 +13,7 @@ import { Publisher } from '../../../shared/stream/testing/publisher.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { openRedisStore } from '../../gateway/testing/open-redis-store.ts';
 import { silentLogger } from '../../operations/logger.ts';
+import type { InfrastructureService } from '../infrastructure-service.ts';
 import { RedisService } from '../redis-service.ts';
 import { RestRedisConnection } from '../rest-redis-connection.ts';
 import { TcpRedisConnection } from '../tcp-redis-connection.ts';
@@ -130,9 +131,9 @@ export async function startRedisHarness(
 }
 
 export class LeadingPublisher extends Publisher {
-  readonly #service: RedisService;
+  readonly #service: Pick<InfrastructureService, 'publish'>;
 
-  constructor(service: RedisService) {
+  constructor(service: Pick<InfrastructureService, 'publish'>) {
     super(new StreamLog(), () => systemClock.monotonic());
     this.#service = service;
   }
@@ -147,7 +148,7 @@ export class LeadingPublisher extends Publisher {
 }
 
 /**
- * Opens when Redis holds what the log held: the suite asks at once for what a path of its own needs some milliseconds to
+ * Opens when the path holds what the log held: the suite asks at once for what a path of its own needs some milliseconds to
  * carry. A cut is felt at once, as between a reader and a node.
  */
 export class LevelSource implements StreamSource {
