@@ -85,6 +85,19 @@ describe('a deposed leader', () => {
     expect(faultsOf(follower, witness)).toEqual(['FEN1 witness heard 5:5–5 of 5 1000 ms after 7 had begun']);
   });
 
+  test('[FEN1] may be read later for what somebody heard in time: a node that was cut off serves its log to who comes', () => {
+    const witness = observer('witness', [10, batch(5, 1, 5)], [20, batch(5, 5, 7)]);
+    const late = observer('late', [10, batch(5, 1, 5)], [4_000, batch(5, 5, 6)], [4_010, batch(5, 6, 7)]);
+    expect(faultsOf(follower, witness, late)).toEqual([]);
+  });
+
+  test('[FEN1] that was stopped between the sealing and the sending of one batch is forgiven that one, where told so', () => {
+    const witness = observer('witness', [10, batch(5, 1, 5)], [4_000, batch(5, 5, 6)], [4_100, batch(5, 6, 90)]);
+    const observers = [follower, witness];
+    const faults = fencingFaults(observers, observedStream(observers).epochs, { halfSent: true });
+    expect(faults.map(({ text }) => text)).toEqual(['witness heard 5:6–89 of 5 1100 ms after 7 had begun']);
+  });
+
   test('[ORD2] must not be heard by one who has heard of its successor', () => {
     const client = observer('client', [3_000, batch(7, 1, 2, { lineage: LINEAGE })], [3_100, batch(5, 5, 6)]);
     expect(faultsOf(client)).toEqual(['ORD2 client heard 5:5–5 of 5 at 3100, after writer 7']);

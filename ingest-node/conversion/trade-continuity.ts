@@ -116,9 +116,12 @@ export class TradeContinuity {
     this.remember(trade);
   }
 
-  /** The node that publishes may have lost trades just now, and may end before it has read them back. */
+  /**
+   * The node that publishes may have lost trades just now, and may end before it has read them back. With separate ids it is
+   * trusted all the same: reading a stretch twice finds what was fetched in other pieces, and makes gaps of it.
+   */
   doubt(): void {
-    this.interrupt([...this.#memories.keys()]);
+    if (this.#ids !== 'separate') this.interrupt([...this.#memories.keys()]);
   }
 
   /** It has had the time to read them back, or to declare them lost. */

@@ -47,8 +47,11 @@ describe('what a successor has for the moment it leads', () => {
   test('[TRD1] a trade that somebody fetched is known by what it says, where the ids are others', () => {
     const warm = new WarmBuffer();
     const fields = { exchange: 'bithumb', price: '761', size: '18.04' } as const;
-    warm.keep([trade('ADA/KRW', { ...fields, id: '1' }), trade('ADA/KRW', { ...fields, id: '2', size: '7' })]);
-    warm.published(trade('ADA/KRW', { ...fields, id: '179587287301500000000', backfilled: true }));
-    expect(warm.take(NOW)).toMatchObject([{ id: '2' }]);
+    const same = (id: string) => trade('ADA/KRW', { ...fields, id });
+    warm.keep([same('1'), same('2'), trade('ADA/KRW', { ...fields, id: '3', size: '7' }), same('4')]);
+    for (const ordinal of [0, 1]) {
+      warm.published(trade('ADA/KRW', { ...fields, id: `17958728730150000000${ordinal}`, backfilled: true }));
+    }
+    expect(warm.take(NOW)).toMatchObject([{ id: '3' }, { id: '4' }]);
   });
 });

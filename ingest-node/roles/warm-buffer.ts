@@ -16,17 +16,17 @@ const KEPT_MS = 300_000;
  */
 export class WarmBuffer {
   readonly #events = new Map<string, MarketEvent>();
-  /** Keys of trades by what they say: whoever fetched one knows it by another id. */
-  readonly #byContent = new Map<string, string>();
+  /** Keys of trades by what they say, equal ones together: whoever fetched one knows it by another id. */
+  readonly #byContent = new Map<string, string[]>();
 
   /** Events of our own feeds, in order. */
   offer(events: readonly MarketEvent[]): void {
     for (const event of events) {
       const key = keyOf(event);
       // State moves to the end: it is as new as its newest event.
-      this.#events.delete(key);
+      this.#remove(key);
       this.#events.set(key, event);
-      if (event.type === 'trade') this.#byContent.set(contentOf(event), key);
+      if (event.type === 'trade') this.#keysOf(event).push(key);
     }
     for (const oldest of this.#events.keys()) {
       if (this.#events.size <= MAX_EVENTS) return;
@@ -43,7 +43,7 @@ export class WarmBuffer {
   published(event: MarketEvent): void {
     if (!isMoment(event)) return;
     this.#remove(keyOf(event));
-    const key = event.type === 'trade' && event.backfilled === true ? this.#byContent.get(contentOf(event)) : undefined;
+    const [key] = event.type === 'trade' && event.backfilled === true ? this.#keysOf(event) : [];
     if (key !== undefined) this.#remove(key);
   }
 
@@ -58,7 +58,21 @@ export class WarmBuffer {
   #remove(key: string): void {
     const event = this.#events.get(key);
     this.#events.delete(key);
-    if (event?.type === 'trade') this.#byContent.delete(contentOf(event));
+    if (event?.type !== 'trade') return;
+    const content = contentOf(event);
+    const others = this.#keysOf(event).filter(other => other !== key);
+    if (others.length > 0) this.#byContent.set(content, others);
+    else this.#byContent.delete(content);
+  }
+
+  #keysOf(trade: Trade): string[] {
+    const content = contentOf(trade);
+    let keys = this.#byContent.get(content);
+    if (keys === undefined) {
+      keys = [];
+      this.#byContent.set(content, keys);
+    }
+    return keys;
   }
 }
 

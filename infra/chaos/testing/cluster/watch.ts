@@ -222,7 +222,8 @@ export class Watch {
     const observers = [...this.clients, ...this.witnesses];
     const stream = observedStream(observers);
     const violations = stream.faults.map(fault => `EPO1 ${fault}`);
-    for (const { rule, text } of fencingFaults(observers, stream.epochs)) violations.push(`${rule} ${text}`);
+    for (const { rule, text } of fencingFaults(observers, stream.epochs, { halfSent: true }))
+      violations.push(`${rule} ${text}`);
     for (const { name, malformed } of observers) {
       for (const text of malformed) violations.push(`WIRE ${name} heard ${text}`);
     }
