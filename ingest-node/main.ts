@@ -14,11 +14,13 @@ const { config } = result;
 keepPausesShort();
 try {
   const starting = startIngestNode({ config, logger: createLogger(config.logLevel, { node: config.nodeId }) });
-  let isEnding = false;
-  // A signal may come in the middle of the start, and twice: from the terminal, and from npm that passes it on.
+  let endingSince: number | null = null;
+  // A signal may come in the middle of the start, and twice: from the terminal, and from npm that passes it on. A later one
+  // means impatience: a handover may take ten seconds.
   const end = () => {
-    if (isEnding) return;
-    isEnding = true;
+    if (endingSince !== null && performance.now() - endingSince > 500) process.exit(0);
+    if (endingSince !== null) return;
+    endingSince = performance.now();
     starting.then(node => node.stop()).finally(() => process.exit(0));
   };
   process.on('SIGINT', end);

@@ -330,7 +330,9 @@ export class Leader {
     const { clock } = this.#options;
     for (const { exchange } of this.#feeds) {
       const isReadingBack = !(this.#backfills.get(exchange)?.isSettled && this.#haveSettled(exchange));
-      if (this.#isReadingBack.get(exchange) === isReadingBack) continue;
+      const was = this.#isReadingBack.get(exchange);
+      // Of an exchange that has not been reached there is nothing to tell.
+      if (was === isReadingBack || (was === undefined && !this.#isReached(exchange))) continue;
       this.#isReadingBack.set(exchange, isReadingBack);
       const reason = isReadingBack ? READING_BACK : null;
       this.#publishFeed(exchange, { key: backfillKey(exchange), state: 'live', since: clock.now(), reason });
@@ -338,9 +340,17 @@ export class Leader {
     this.#cancelLook = clock.setTimer(LOOK_FOR_MISSED_EVERY_MS, () => this.#lookForMissed());
   }
 
+  #isReached(exchange: ExchangeName): boolean {
+    return this.#statusOf(exchange).some(({ state }) => state === 'live');
+  }
+
+  #statusOf(exchange: ExchangeName): readonly FeedStatus[] {
+    return this.#feeds.find(feeds => feeds.exchange === exchange)?.status() ?? [];
+  }
+
   /** Whether every feed has been live for so long that what it missed before would have been noticed. */
   #haveSettled(exchange: ExchangeName): boolean {
-    const status = this.#feeds.find(feeds => feeds.exchange === exchange)?.status() ?? [];
+    const status = this.#statusOf(exchange);
     const now = this.#options.clock.now();
     return status.length > 0 && status.every(({ state, since }) => state === 'live' && now - since >= NOTICED_AFTER_MS);
   }
