@@ -32,6 +32,7 @@ export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
     },
     thaw: () => kafka.thaw(),
     wipe: () => admin.wipe(),
+    tellsWipes: true,
     fill: () => admin.refuseWrites(true),
     drain: () => admin.refuseWrites(false),
     spoil: async () => {

@@ -19,6 +19,8 @@ export type PathUnderTest = {
   thaw(): void;
   /** All that it holds is gone. */
   wipe(): Promise<unknown>;
+  /** Whether readers are cut off by that, and have to come again; otherwise they notice nothing. */
+  readonly tellsWipes?: boolean;
   /** It takes no more data; or does again. */
   fill(): Promise<unknown>;
   drain(): Promise<unknown>;
