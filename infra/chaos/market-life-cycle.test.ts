@@ -224,7 +224,8 @@ describe('a market that', { timeout: 60_000 }, () => {
 
   it('is crossed for a moment is never shown so, and is shown again afterwards', async () => {
     const { simulator, client, rejected } = world;
-    const MOMENT_MS = 1_500;
+    // Long enough for the least busy of the books to change in it.
+    const MOMENT_MS = 5_000;
     change((exchange, symbol) => ({ change: 'cross', exchange, symbol: symbol('BTC'), ms: MOMENT_MS }));
     const built = { change: 'cross', exchange: 'binance', symbol: BUILT, ms: MOMENT_MS } as const;
     expect(simulator.lifeCycle.apply(built)).toBeNull();

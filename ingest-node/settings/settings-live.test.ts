@@ -64,7 +64,7 @@ afterAll(async () => {
 function take(events: readonly MarketEvent[]): void {
   for (const event of events) {
     if (event.type === 'trade') trades.push(event);
-    if (event.type === 'feed') feeds.push(event);
+    if (event.type === 'feed' && !event.key.endsWith('-backfill')) feeds.push(event);
     if (event.type === 'ticker') tickers.push(event);
   }
 }
