@@ -12,9 +12,9 @@ import type { Infrastructure } from '../infrastructure/composite-service.ts';
 import type { LeaderElection, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
 import { backfillKey, type Leader } from './leader.ts';
+import { OwedEvents } from './owed-events.ts';
 import { readRecentPast } from './recent-past.ts';
 import { OutrankedError, takeOver } from './takeover.ts';
-import { WarmBuffer } from './warm-buffer.ts';
 
 export type NodeRoleOptions = {
   readonly log: StreamLog;
@@ -59,7 +59,7 @@ export class NodeRole {
   /** The term that this node writes in. */
   #term: Term | null = null;
   /** What our own feeds brought and nobody has published. */
-  readonly #owed = new WarmBuffer();
+  readonly #owed = new OwedEvents();
   #isWarming = false;
   #cancelWarmLook: () => void = () => {};
   /** Since when the stream has been read without a loss. */
@@ -105,11 +105,6 @@ export class NodeRole {
 
   get isLeading(): boolean {
     return this.#term !== null;
-  }
-
-  /** How the stream is read while another node leads. */
-  get followed(): FollowedLog {
-    return this.#follower;
   }
 
   /** Resolves when this node follows, or leads if it is on its own. */

@@ -14,7 +14,7 @@ const KEPT_MS = 300_000;
  * A trade comes once from the feeds and once from the stream, in either order: when the stream is first, the converter
  * knows it and does not offer it (TRD1); when the feeds are first, it lies here until {@link published} is told.
  */
-export class WarmBuffer {
+export class OwedEvents {
   readonly #events = new Map<string, MarketEvent>();
   /** Keys of trades by what they say, equal ones together: whoever fetched one knows it by another id. */
   readonly #byContent = new Map<string, string[]>();
