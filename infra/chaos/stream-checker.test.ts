@@ -241,7 +241,7 @@ describe('finds out', () => {
     [
       'HB1',
       'heartbeats that are invented',
-      [...GOOD, ...Array.from({ length: 12 }, (_, index) => ({ ...GOOD[8]!, at: 1_200 + index }))],
+      [...GOOD, ...Array.from({ length: 22 }, (_, index) => ({ ...GOOD[8]!, at: 1_200 + index }))],
     ],
   ])('[%s] %s', (rule, _, deliveries, more) => expect(rulesBroken(deliveries, more)).toContain(rule));
 

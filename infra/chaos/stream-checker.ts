@@ -61,7 +61,7 @@ export type StreamReport = {
  */
 const BEAT_EVERY_MS = 500;
 const MOST_BEATS_PER_MADE = 1.5;
-const BEATS_FORGIVEN = 10;
+const BEATS_FORGIVEN = 20;
 
 export function checkStream(check: StreamCheck): StreamReport {
   return new Check(check).run();
@@ -85,7 +85,7 @@ class Check {
   #events = 0;
   #trades = 0;
   #beats = 0;
-  #firstBeatAt: number | null = null;
+  #firstAt: number | null = null;
   #lastAt: number | null = null;
   #isSeeking = false;
   #longestSilenceMs = 0;
@@ -146,6 +146,7 @@ class Check {
 
   #hear({ at }: Delivery): void {
     if (at === undefined) return;
+    this.#firstAt ??= at;
     const { maxSilenceMs } = this.#check;
     const silentMs = this.#lastAt === null ? 0 : at - this.#lastAt;
     this.#lastAt = at;
@@ -299,9 +300,8 @@ class Check {
       this.#blame('HB1', `a heartbeat at ${show(position)} was passed over although the consumer was at ${show(have)}`);
     }
     if (at === undefined) return;
-    this.#firstBeatAt ??= at;
     this.#beats++;
-    const made = Math.max(0, at - this.#firstBeatAt) / BEAT_EVERY_MS;
+    const made = Math.max(0, at - this.#firstAt!) / BEAT_EVERY_MS;
     if (this.#beats <= made * MOST_BEATS_PER_MADE + BEATS_FORGIVEN) return;
     this.#blame('HB1', `${this.#beats} heartbeats came while ${Math.round(made)} were made: somebody invents them`);
   }

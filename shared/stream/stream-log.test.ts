@@ -170,6 +170,26 @@ describe('[EPO1] the beginnings of epochs', () => {
     expect(publisher.log.plan({ epoch: 5, offset: 9 })).toEqual({ kind: 'snapshot', reason: 'diverged' });
   });
 
+  test('the beginning of an empty epoch is reached as long as the next one that holds anything', () => {
+    const publisher = new Publisher(new StreamLog());
+    for (const epoch of [5, 6, 7]) publisher.beginEpoch(epoch);
+    publisher.seal(ticker());
+    expect(textOf(publisher.log, 5)).toEqual([{ epoch: 6, offset: 0 }, []]);
+    expect(publisher.log.plan({ epoch: 5, offset: 3 })).toEqual({ kind: 'snapshot', reason: 'diverged' });
+  });
+
+  test('whoever never heard of an empty epoch knows its beginning by the next one', () => {
+    const follower = new Publisher(new StreamLog());
+    follower.beginEpoch(5);
+    follower.beginEpoch(7, [
+      { epoch: 5, end: 0 },
+      { epoch: 6, end: 0 },
+    ]);
+    follower.seal(ticker());
+    expect(textOf(follower.log, 5)).toEqual([{ epoch: 7, offset: 0 }, []]);
+    expect(follower.log.plan({ epoch: 5, offset: 3 })).toEqual({ kind: 'snapshot', reason: 'diverged' });
+  });
+
   test('it is forgotten with the history that follows it: then the reader has lost something', () => {
     let now = 0;
     const publisher = new Publisher(new StreamLog({ maxAgeMs: 60_000, maxBytes: 1_000_000 }), () => now);

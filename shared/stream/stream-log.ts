@@ -215,13 +215,19 @@ export class StreamLog {
   #forgetBeginnings(): void {
     const { floor } = this.ring;
     if (floor === null) return;
-    const isReached = ({ epoch }: Beginning) => comparePositions({ epoch, offset: 0 }, floor) >= 0;
+    const isReached = ({ epoch }: Beginning) => comparePositions(this.#beginningOf(epoch), floor) >= 0;
     if (!this.#beginnings.every(isReached)) this.#beginnings = this.#beginnings.filter(isReached);
   }
 
   #beginningAfter(epoch: number): Beginning | null {
-    const next = epochAfter(epoch, this.#position.epoch, this.#lineage);
-    return this.#beginnings.find(beginning => beginning.epoch === next) ?? null;
+    const place = this.#beginningOf(epochAfter(epoch, this.#position.epoch, this.#lineage));
+    const isThere = (other: number) => other > epoch && comparePositions(this.#beginningOf(other), place) === 0;
+    return this.#beginnings.find(beginning => isThere(beginning.epoch)) ?? null;
+  }
+
+  /** Epochs that hold nothing begin where the next one does; who follows may never have heard of them. */
+  #beginningOf(epoch: number): Position {
+    return normalise({ epoch, offset: 0 }, this.#position, this.#lineage);
   }
 
   #notify(): void {

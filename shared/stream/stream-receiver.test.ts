@@ -253,10 +253,21 @@ describe('snapshots for a consumer that has a position', () => {
 
   test('[EPO1] one marked diverged takes it to the new epoch', () => {
     const receiver = new StreamReceiver({ epoch: 5, offset: 12 });
-    expect(say(receiver.receive(snapshot(6, 4, { reason: 'diverged', lineage: ENDED_AT_10 })))).toBe(
-      'snapshot diverged 6:4',
-    );
+    const beginning = snapshot(6, 0, { reason: 'diverged', lineage: ENDED_AT_10 });
+    expect(say(receiver.receive(beginning))).toBe('snapshot diverged 6:0');
     expect(receiver.lineage).toEqual(ENDED_AT_10);
+    expect(say(receiver.receive(beginning))).toBe('nothing duplicate');
+  });
+
+  test('[EPO1] of a finished epoch it takes the beginning, which is history, and nothing past its end', () => {
+    const receiver = new StreamReceiver({ epoch: 5, offset: 12 });
+    const lineage = [...ENDED_AT_10, { epoch: 6, end: 4 }];
+    receiver.receive(batch(7, 1, 1, { lineage }));
+    expect(receiver.writer).toBe(7);
+    expect(say(receiver.receive(snapshot(6, 5, { reason: 'lost' })))).toBe('nothing staleWriter');
+    expect(say(receiver.receive(snapshot(6, 0, { reason: 'diverged', lineage: ENDED_AT_10 })))).toBe(
+      'snapshot diverged 6:0',
+    );
   });
 
   test('[GAP1] a source that could only begin anew has lost what lies between, and that is said', () => {

@@ -109,8 +109,8 @@ export class StreamReceiver {
       const order = comparePositions(position, have);
       if (order < 0) return { kind: 'nothing', why: 'behind' };
       // A path that repeats itself, or the second of two that were asked at once: nothing lies between a place and itself.
-      if (order === 0 && first.reason !== 'diverged') return { kind: 'nothing', why: 'duplicate' };
-      if (epoch < this.#writer) return { kind: 'nothing', why: 'staleWriter' };
+      if (order === 0) return { kind: 'nothing', why: 'duplicate' };
+      if (epoch < this.#writer && !this.#isFinished(position)) return { kind: 'nothing', why: 'staleWriter' };
     }
     this.#learn(epoch, first.lineage);
     this.#position = position;
@@ -132,7 +132,8 @@ export class StreamReceiver {
 
   #batch(message: Batch): Received {
     if (message.lineage !== undefined) this.#learn(message.epoch, message.lineage);
-    if (message.writer < this.#writer && !this.#isFinished(message)) return { kind: 'nothing', why: 'staleWriter' };
+    const got = { epoch: message.epoch, offset: message.next - 1 };
+    if (message.writer < this.#writer && !this.#isFinished(got)) return { kind: 'nothing', why: 'staleWriter' };
     this.#writer = Math.max(this.#writer, message.writer);
     const { epoch, first, next, part, parts } = message;
     let whole = message;
@@ -145,7 +146,6 @@ export class StreamReceiver {
     }
     // Nothing can be placed before there is a position: a snapshot is on its way.
     if (this.#position === null) return { kind: 'nothing', why: 'behind' };
-    const got = { epoch, offset: next - 1 };
     const have = this.#placeFor(epoch);
     if (have === 'behind') return { kind: 'nothing', why: isHeartbeat(message) ? 'behind' : 'duplicate' };
     if (have === 'unreachable' || first > have.offset + 1) return { kind: 'hole', have: this.#position, got };
@@ -169,11 +169,12 @@ export class StreamReceiver {
   }
 
   /**
-   * Whether a batch is of a finished epoch and not past its end. Then it is history, the same whoever sends it, and not
-   * a deposed leader's word: a ring keeps batches with the writer they were sealed by.
+   * Whether a place is in a finished epoch and not past its end. What leads there is history, the same whoever sends it,
+   * and not a deposed leader's word: a ring keeps batches with the writer they were sealed by, and the beginning of an
+   * epoch as it was.
    */
-  #isFinished({ epoch, next }: Batch): boolean {
-    return this.#lineage.some(entry => entry.epoch === epoch && next - 1 <= entry.end);
+  #isFinished({ epoch, offset }: Position): boolean {
+    return this.#lineage.some(entry => entry.epoch === epoch && offset <= entry.end);
   }
 
   /** Our position seen from an epoch: within it, or at its very beginning because all before it has been delivered. */

@@ -23,7 +23,7 @@ export const PROTECTIONS: Readonly<Record<Protection, readonly Replacement[]>> =
   writerCheck: [
     {
       file: RECEIVER,
-      text: 'if (message.writer < this.#writer && !this.#isFinished(message))',
+      text: 'if (message.writer < this.#writer && !this.#isFinished(got))',
       by: 'if (false)',
     },
   ],
