@@ -297,9 +297,9 @@ describeWithService('redis', 'the infrastructures as one', () => {
   });
 
   test('the registry makes those that can be reached', async () => {
-    expect(await createInfrastructureServices({ redis: null }, systemClock)).toEqual([]);
+    expect(await createInfrastructureServices({ redis: null, kafka: null }, systemClock)).toEqual([]);
     const connection = new TcpRedisConnection({ url: redis.url });
-    const services = await createInfrastructureServices({ redis: connection }, systemClock);
+    const services = await createInfrastructureServices({ redis: connection, kafka: null }, systemClock);
     expect(services.map(({ name }) => name)).toEqual(['redis']);
     await services[0]!.stop();
   });

@@ -88,10 +88,6 @@ export class Infrastructure {
     this.#observe();
   }
 
-  isConfigured(name: InfrastructureName): boolean {
-    return name === 'websocket' || this.#path(name) !== undefined;
-  }
-
   isEnabled(name: InfrastructureName): boolean {
     return name === 'websocket' || this.#path(name)?.isEnabled === true;
   }

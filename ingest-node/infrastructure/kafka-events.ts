@@ -1,5 +1,4 @@
-import { type Backoff, fullJitterMs } from '../../shared/base/backoff.ts';
-import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { Clock } from '../../shared/base/clock.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
 import { conflate } from '../../shared/stream/conflate.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
@@ -10,6 +9,7 @@ import { keyOf, sinceOf, type Writing, writeEvent, writeGap, writeState } from '
 import { EVENTS_TOPIC, eventsPlan } from './kafka-layout.ts';
 import { lastWhich } from './kafka-search.ts';
 import { ensureTopics } from './kafka-topics.ts';
+import { type PublishingFault, WriteLoop } from './write-loop.ts';
 
 export type KafkaEventsOptions = {
   readonly connection: KafkaConnection;
@@ -22,9 +22,6 @@ export type KafkaEventsOptions = {
 
 export type EventsTerm = { readonly epoch: number; readonly log: StreamLog };
 
-export type EventsFault = { readonly since: number; readonly reason: string };
-
-const RETRY: Backoff = { baseMs: 250, capMs: 1_000 };
 /** What lags is sent in pieces of about this many bytes of sealed batches, conflated. */
 const MAX_WRITE_BYTES = 1024 * 1024;
 
@@ -39,8 +36,8 @@ type Piece = { readonly batches: readonly Batch[]; readonly end: Position };
  */
 export class KafkaEvents {
   readonly #options: KafkaEventsOptions;
+  readonly #loop: WriteLoop<EventsTerm>;
   readonly #partitionOf = new Map<string, number>();
-  #term: EventsTerm | null = null;
   #unlisten: () => void = () => {};
   #arrived: Position | null = null;
   /** Everything up to here is in every partition; `null`: not known. */
@@ -48,22 +45,24 @@ export class KafkaEvents {
   #next = 0;
   #generation = 0;
   #partitions = 0;
-  #failures = 0;
-  #startedAt = Number.NEGATIVE_INFINITY;
-  #isWorking = false;
-  #cancelSleep: CancelTimer = () => {};
-  #wakeSleeper: () => void = () => {};
-  #fault: EventsFault | null = null;
   /** Gaps that were declared. */
   gaps = 0;
 
   constructor(options: KafkaEventsOptions) {
     this.#options = options;
+    this.#loop = new WriteLoop({
+      ...options,
+      hasWork: term => this.#hasWork(term),
+      step: term => this.#step(term),
+      onFailure: () => {
+        this.#done = null;
+      },
+    });
   }
 
   /** What keeps events from arriving, and since when. */
-  get fault(): EventsFault | null {
-    return this.#fault;
+  get fault(): PublishingFault | null {
+    return this.#loop.fault;
   }
 
   /** Up to where the topic is complete, as far as this writer knows. */
@@ -73,49 +72,21 @@ export class KafkaEvents {
 
   begin(term: EventsTerm): void {
     this.end();
-    this.#term = term;
-    this.#unlisten = term.log.onChange(() => this.#wake());
-    this.#wake();
+    this.#unlisten = term.log.onChange(() => this.#loop.wake());
+    this.#loop.begin(term);
   }
 
   end(): void {
     this.#unlisten();
-    this.#term = null;
+    this.#loop.end();
     this.#done = null;
     this.#arrived = null;
-    this.#fault = null;
-    this.#failures = 0;
-    this.#cancelSleep();
-    this.#wakeSleeper();
   }
 
   /** `exchange.stream` holds everything up to here. */
   arrived(position: Position): void {
     this.#arrived = position;
-    this.#wake();
-  }
-
-  #wake(): void {
-    if (!this.#isWorking) void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    this.#isWorking = true;
-    for (let term = this.#term; term !== null && this.#hasWork(term); term = this.#term) {
-      await this.#sleep(this.#waitMs());
-      if (this.#term !== term) continue;
-      this.#startedAt = this.#options.clock.monotonic();
-      try {
-        if (this.#done === null) await this.#look(term);
-        else await this.#write(term, this.#done);
-        this.#failures = 0;
-        if (this.#term === term) this.#fault = null;
-      } catch (error) {
-        if (this.#term === term) this.#failed(error);
-      }
-    }
-    // In the same breath as the last look for work: a call that comes after it begins anew.
-    this.#isWorking = false;
+    this.#loop.wake();
   }
 
   #hasWork({ log }: EventsTerm): boolean {
@@ -123,25 +94,10 @@ export class KafkaEvents {
     return this.#done === null || this.#isBehind(log) || this.#pieceOf(log) !== null;
   }
 
-  #failed(error: unknown): void {
-    this.#done = null;
-    this.#failures++;
-    const since = this.#fault?.since ?? this.#options.clock.now();
-    this.#fault = { since, reason: error instanceof Error ? error.message : String(error) };
-  }
-
-  #waitMs(): number {
-    const { clock, paceMs, random } = this.#options;
-    const pauseMs = this.#failures === 0 ? paceMs : paceMs + fullJitterMs(this.#failures, RETRY, random);
-    return Math.max(0, this.#startedAt + pauseMs - clock.monotonic());
-  }
-
-  #sleep(ms: number): Promise<void> {
-    if (ms <= 0) return Promise.resolve();
-    return new Promise(resolve => {
-      this.#wakeSleeper = resolve;
-      this.#cancelSleep = this.#options.clock.setTimer(ms, resolve);
-    });
+  async #step(term: EventsTerm): Promise<boolean> {
+    if (this.#done === null) await this.#look(term);
+    else await this.#write(term, this.#done);
+    return true;
   }
 
   /** Finds out how far the topic is, and where the log goes on from there. */
@@ -152,7 +108,7 @@ export class KafkaEvents {
     if (count !== this.#partitions) this.#partitionOf.clear();
     this.#partitions = count;
     const sinces = await Promise.all(Array.from({ length: count }, (_, partition) => this.#sinceOf(partition)));
-    if (this.#term !== term) return;
+    if (this.#loop.term !== term) return;
     const since = sinces.reduce(later, null);
     const { log } = term;
     this.#done = since ?? log.ring.floor ?? log.position;
@@ -190,7 +146,7 @@ export class KafkaEvents {
       for (const event of conflate(events)) await this.#put(records, event, writeEvent(event, epoch, writing));
     }
     await this.#options.connection.appendEach(EVENTS_TOPIC, records);
-    if (this.#term !== term) return;
+    if (this.#loop.term !== term) return;
     this.#next += piece.batches.length;
     this.#done = piece.end;
   }
@@ -223,7 +179,7 @@ export class KafkaEvents {
       if (!toCome.has(event)) await this.#put(records, event, writeState(event, to, writing));
     }
     await this.#options.connection.appendEach(EVENTS_TOPIC, records);
-    if (this.#term !== term) return;
+    if (this.#loop.term !== term) return;
     this.gaps++;
     this.#next = next;
     this.#done = to;

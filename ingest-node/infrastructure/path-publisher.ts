@@ -1,12 +1,12 @@
-import { type Backoff, fullJitterMs } from '../../shared/base/backoff.ts';
-import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
-import type { EpochMillis } from '../../shared/model/time.ts';
+import type { Backoff } from '../../shared/base/backoff.ts';
+import type { Clock } from '../../shared/base/clock.ts';
 import { StreamCursor, type TakenUnit } from '../../shared/stream/cursor.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
 import type { Batch } from '../../shared/wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import { FencedError, type PathTail, type PublishTerm } from './infrastructure-service.ts';
+import { type PublishingFault, WriteLoop } from './write-loop.ts';
 
 /** One unit on its way to the path's history and its live readers. */
 export type PathUnit = {
@@ -49,8 +49,6 @@ export type PathAnswer = {
   readonly lacksSnapshot: boolean;
 };
 
-export type PublishingFault = { readonly since: EpochMillis; readonly reason: string };
-
 export type PathPublisherOptions = {
   readonly writer: PathWriter;
   readonly clock: Clock;
@@ -63,9 +61,6 @@ export type PathPublisherOptions = {
 
 const NOTHING: Position = { epoch: 0, offset: 0 };
 
-/** While a path is away it is asked again about this often. */
-const RETRY: Backoff = { baseMs: 250, capMs: 1_000 };
-
 /** History reaches back to the last snapshot; when so many in a row could not be written it does no longer. */
 const SNAPSHOT_MISSES = 3;
 
@@ -74,8 +69,8 @@ const SNAPSHOT_MISSES = 3;
  * only what the path has acknowledged; after every doubt it reads the path's end back and goes on from there.
  */
 export class PathPublisher {
-  readonly #options: Required<PathPublisherOptions>;
-  #term: PublishTerm | null = null;
+  readonly #options: PathPublisherOptions;
+  readonly #loop: WriteLoop<PublishTerm>;
   #unlisten: () => void = () => {};
   /** `null`: where the path ends is not known. */
   #cursor: StreamCursor | null = null;
@@ -90,52 +85,51 @@ export class PathPublisher {
   /** When it was written, or when the term began without one. */
   #snapshotAt = 0;
   #isBeatDue = false;
-  #isWorking = false;
-  #startedAt = Number.NEGATIVE_INFINITY;
-  #failures = 0;
-  #cancelSleep: CancelTimer = () => {};
-  #wakeSleeper: () => void = () => {};
   #isAppending = false;
-  #fault: PublishingFault | null = null;
   /** Told after every step. */
   readonly #waiters = new Set<() => void>();
 
   constructor(options: PathPublisherOptions) {
-    this.#options = { retry: RETRY, ...options };
+    this.#options = options;
+    this.#loop = new WriteLoop({
+      ...options,
+      hasWork: ({ log }) => this.#hasWork(log),
+      step: term => this.#step(term),
+      onFailure: (term, error) => this.#failed(term, error),
+    });
   }
 
   begin(term: PublishTerm): void {
     this.end();
-    this.#term = term;
     this.#published = { epoch: 0, offset: 0 };
     this.#snapshotAt = this.#options.clock.monotonic();
-    this.#unlisten = term.log.onChange(() => this.#wake());
+    this.#unlisten = term.log.onChange(() => this.#loop.wake());
     this.#beginning = term.log.position.offset === 0 ? this.#takeSnapshot(term) : null;
-    this.#wake();
+    this.#loop.begin(term);
   }
 
   end(): void {
     this.#unlisten();
-    this.#term = null;
-    this.#fault = null;
-    this.#failures = 0;
+    this.#loop.end();
     this.#cursor = null;
     this.#beginning = null;
     this.#snapshotPosition = null;
     this.#isBeatDue = false;
-    this.#cancelSleep();
-    this.#wakeSleeper();
     this.#tellWaiters();
   }
 
   heartbeat(): void {
     this.#isBeatDue = true;
-    this.#wake();
+    this.#loop.wake();
   }
 
   /** What keeps the log from arriving, and since when; `null` when nothing does. */
   get fault(): PublishingFault | null {
-    return this.#fault;
+    return this.#loop.fault;
+  }
+
+  get #term(): PublishTerm | null {
+    return this.#loop.term;
   }
 
   async flush(withinMs: number): Promise<boolean> {
@@ -170,71 +164,28 @@ export class PathPublisher {
     for (const done of this.#waiters) done();
   }
 
-  #wake(): void {
-    if (!this.#isWorking) void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    this.#isWorking = true;
-    for (let term = this.#term; term !== null && this.#hasWork(term.log); term = this.#term) {
-      await this.#sleep(this.#waitMs());
-      if (this.#term !== term) continue;
-      this.#startedAt = this.#options.clock.monotonic();
-      try {
-        // To look is not to write: a path that is full answers, and takes nothing.
-        const isLook = this.#cursor === null;
-        await this.#step(term);
-        if (this.#term !== term) continue;
-        if (!isLook) {
-          this.#failures = 0;
-          this.#fault = null;
-        }
-        this.#tellWaiters();
-      } catch (error) {
-        if (this.#term === term) this.#failed(term, error);
-      }
-    }
-    // In the same breath as the last look for work: a call that comes after it begins anew.
-    this.#isWorking = false;
-  }
-
   #failed(term: PublishTerm, error: unknown): void {
     this.#cursor = null;
-    if (error instanceof FencedError) {
-      this.end();
-      term.onFenced(error.higher);
-      return;
-    }
-    this.#failures++;
-    const since = this.#fault?.since ?? this.#options.clock.now();
-    this.#fault = { since, reason: error instanceof Error ? error.message : String(error) };
+    if (!(error instanceof FencedError)) return;
+    this.end();
+    term.onFenced(error.higher);
   }
 
   #hasWork(log: StreamLog): boolean {
     return this.#cursor === null || this.#isBeatDue || this.#isSnapshotDue(log) || !this.#cursor.isCaughtUp;
   }
 
-  #waitMs(): number {
-    const { clock, paceMs, retry, random } = this.#options;
-    // The first failure is usually one lost connection: its jitter spreads what comes after.
-    const pauseMs = this.#failures === 0 ? paceMs : paceMs + fullJitterMs(this.#failures, retry, random);
-    return Math.max(0, this.#startedAt + pauseMs - clock.monotonic());
+  /** To look is not to write: a path that is full answers, and takes nothing. */
+  async #step(term: PublishTerm): Promise<boolean> {
+    const cursor = this.#cursor;
+    if (cursor === null) await this.#look(term);
+    else await this.#write(term, cursor);
+    if (this.#term === term) this.#tellWaiters();
+    return cursor !== null;
   }
 
-  #sleep(ms: number): Promise<void> {
-    if (ms <= 0) return Promise.resolve();
-    return new Promise(resolve => {
-      this.#wakeSleeper = resolve;
-      this.#cancelSleep = this.#options.clock.setTimer(ms, resolve);
-    });
-  }
-
-  async #step(term: PublishTerm): Promise<void> {
-    if (this.#cursor === null) {
-      await this.#look(term);
-      return;
-    }
-    const unit = this.#cursor.takeUnit();
+  async #write(term: PublishTerm, cursor: StreamCursor): Promise<void> {
+    const unit = cursor.takeUnit();
     if (unit?.snapshot != null) {
       // The log no longer holds what this path lacks. Looking again finds that nothing continues.
       this.#cursor = null;
@@ -245,7 +196,7 @@ export class PathPublisher {
       if (this.#term !== term) return;
     }
     // The state belongs to this very moment: while the unit is on its way the log goes on.
-    const snapshot = this.#cursor.isCaughtUp && this.#isSnapshotDue(term.log) ? this.#takeSnapshot(term) : null;
+    const snapshot = cursor.isCaughtUp && this.#isSnapshotDue(term.log) ? this.#takeSnapshot(term) : null;
     if (unit !== null && !(await this.#append(term, unit))) return;
     if (snapshot !== null) await this.#writeSnapshot(term, snapshot);
     else if (unit === null) await this.#beat(term);

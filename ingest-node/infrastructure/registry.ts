@@ -6,7 +6,7 @@ import type { KafkaAccess } from './kafka-access.ts';
 /** How the infrastructures that the environment names are reached. */
 export type InfrastructureAccess = {
   readonly redis: RedisConnection | null;
-  readonly kafka?: KafkaAccess | null;
+  readonly kafka: KafkaAccess | null;
 };
 
 export type Factory = (access: InfrastructureAccess, clock: Clock) => Promise<InfrastructureService | null>;
@@ -17,7 +17,7 @@ export type Factory = (access: InfrastructureAccess, clock: Clock) => Promise<In
  */
 export const FACTORIES = {
   kafka: async ({ kafka }, clock) =>
-    kafka == null ? null : new (await import('./kafka-service.ts')).KafkaService({ ...kafka, clock }),
+    kafka === null ? null : new (await import('./kafka-service.ts')).KafkaService({ ...kafka, clock }),
   redis: async ({ redis }, clock) =>
     redis === null ? null : new (await import('./redis-service.ts')).RedisService({ connection: redis, clock }),
 } as const satisfies Partial<Record<InfrastructureName, Factory>>;

@@ -21,8 +21,10 @@ export type StoredServiceParts = {
   readonly random: () => number;
 };
 
-/** Without any other round trip, one is made this often. */
+/** How often is looked whether anything was answered lately. */
 const PROBE_INTERVAL_MS = 1_000;
+/** Longer ago than that is not lately. Less than the interval: the last probe's own answer came a moment after it. */
+const RECENT_MS = 500;
 
 /** A service that stores the stream, made of how it is written, how it is read and how it is asked. */
 export class StoredService implements InfrastructureService {
@@ -84,7 +86,7 @@ export class StoredService implements InfrastructureService {
   /** Asks when nothing else did: an answer to anything is as good, a refusal too. */
   #probe(): void {
     const { clock, trips, ping } = this.#parts;
-    if (clock.monotonic() - trips.lastAnswerAt >= PROBE_INTERVAL_MS) ping().catch(() => {});
+    if (clock.monotonic() - trips.lastAnswerAt >= RECENT_MS) ping().catch(() => {});
     this.#cancelProbe = clock.setTimer(PROBE_INTERVAL_MS, () => this.#probe());
   }
 }
