@@ -14,6 +14,14 @@ export interface KafkaPlan {
   /** For clients. */
   readonly port: number;
   readonly controllerPort: number;
+  /** Further ways in: whoever comes by one of them is told to stay on it. */
+  readonly doors?: readonly KafkaDoor[];
+}
+
+export interface KafkaDoor {
+  readonly port: number;
+  /** `host:port` by which clients reach that port, such as a link that a test can cut. */
+  readonly address: string;
 }
 
 const CLASS_PATH = join(KAFKA_JARS, '*');
@@ -53,17 +61,19 @@ function writeConfiguration(plan: KafkaPlan, data: string): string {
 }
 
 /** A cluster of one: every topic of Kafka's own has one partition and one replica. */
-function configuration({ port, controllerPort }: KafkaPlan, data: string): Record<string, string | number> {
+function configuration({ port, controllerPort, doors = [] }: KafkaPlan, data: string): Record<string, string | number> {
   const clients = `PLAINTEXT://${LOOPBACK}:${port}`;
+  const each = (say: (door: KafkaDoor, name: string) => string) =>
+    doors.map((door, index) => `,${say(door, `DOOR${index + 1}`)}`).join('');
   return {
     'node.id': 1,
     'process.roles': 'broker,controller',
     'controller.quorum.voters': `1@${LOOPBACK}:${controllerPort}`,
-    listeners: `${clients},CONTROLLER://${LOOPBACK}:${controllerPort}`,
-    'advertised.listeners': clients,
+    listeners: `${clients},CONTROLLER://${LOOPBACK}:${controllerPort}${each((door, name) => `${name}://${LOOPBACK}:${door.port}`)}`,
+    'advertised.listeners': `${clients}${each((door, name) => `${name}://${door.address}`)}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${each((_, name) => `${name}:PLAINTEXT`)}`,
     'log.dirs': data,
     ...KAFKA_SETTINGS,
   };

@@ -2,12 +2,13 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 type Link = { readonly client: Socket; readonly upstream: Socket };
 
-/** A link to one ZooKeeper server that can be hurt in both directions. */
+/** A link to one server that can be hurt in both directions. */
 export class HurtLink {
   readonly #server: Server;
   readonly #links = new Set<Link>();
   readonly #port: number;
   #isBlackHole = false;
+  #delayMs = 0;
   #tearAfterBytes: number | null = null;
   /** Connections that were accepted so far. */
   accepted = 0;
@@ -41,6 +42,11 @@ export class HurtLink {
     this.#isBlackHole = true;
   }
 
+  /** From now on everything takes so much longer, in each direction. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
   /** What was swallowed is gone, so the links that lived through it end. */
   heal(): void {
     this.#isBlackHole = false;
@@ -65,6 +71,25 @@ export class HurtLink {
     await new Promise(resolve => this.#server.close(resolve));
   }
 
+  /** Writes to a socket what comes in, each as late as the link is slow then, and in order. */
+  #passTo(socket: Socket): (bytes: Buffer) => void {
+    const waiting: Buffer[] = [];
+    let due = 0;
+    return bytes => {
+      if (this.#delayMs === 0 && waiting.length === 0) {
+        socket.write(bytes);
+        return;
+      }
+      const now = performance.now();
+      due = Math.max(due, now + this.#delayMs);
+      waiting.push(bytes);
+      setTimeout(() => {
+        const next = waiting.shift();
+        if (next !== undefined && socket.writable) socket.write(next);
+      }, due - now);
+    };
+  }
+
   #link(client: Socket): void {
     this.accepted++;
     const upstream = connect(this.#port, '127.0.0.1');
@@ -81,13 +106,15 @@ export class HurtLink {
       socket.on('error', end);
       socket.on('close', end);
     }
+    const toUpstream = this.#passTo(upstream);
+    const toClient = this.#passTo(client);
     client.on('data', bytes => {
-      if (!this.#isBlackHole) upstream.write(bytes);
+      if (!this.#isBlackHole) toUpstream(bytes);
     });
     upstream.on('data', bytes => {
       if (this.#isBlackHole) return;
       if (this.#tearAfterBytes === null) {
-        client.write(bytes);
+        toClient(bytes);
         return;
       }
       const rest = this.#tearAfterBytes;

@@ -2,22 +2,22 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HurtLink } from '../../../../ingest-node/leadership/testing/hurt-link.ts';
-import type { InfraHealth } from '../../../../shared/wire/service-info.ts';
+import type { InfraHealth, Mode } from '../../../../shared/wire/service-info.ts';
 import { freePorts } from '../../../local/services/ports.ts';
-import { startMariaDb, type TestMariaDb } from '../../../local/services/testing/mariadb.ts';
-import { startRedis, type TestRedis } from '../../../local/services/testing/redis.ts';
-import { startZooKeeperEnsemble, type TestZooKeeperEnsemble } from '../../../local/services/testing/zookeeper.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
 import { ChildProgram } from './child-program.ts';
+import { type Services, startServices, stopServices } from './cluster-services.ts';
 import { ControlProcess } from './control-process.ts';
 import { machineNow } from './machine-clock.ts';
+import { addressesOver, everyLink, linkNode, type NodeLinks } from './node-links.ts';
 import { NodeProcess } from './node-process.ts';
 
 export type ClusterOptions = {
   readonly nodes: number;
   /** `null`: the nodes are on their own, without services. */
   readonly sessionTimeoutMs: number | null;
+  /** Which of Kafka and Redis the nodes are told of; `redis` by default. */
+  readonly mode?: Mode;
   readonly eventsPerSecond?: number;
   readonly instruments?: number;
   readonly seed: number;
@@ -28,20 +28,6 @@ export type ClusterOptions = {
   /** Which protection all nodes go without. */
   readonly switchedOff?: string;
   readonly environment?: Readonly<Record<string, string>>;
-};
-
-/** The links of one node, each of which can be hurt. */
-export type NodeLinks = {
-  readonly zookeeper: readonly HurtLink[];
-  readonly redis: HurtLink | null;
-  /** How the other nodes reach its stream. */
-  readonly stream: HurtLink;
-};
-
-export type Services = {
-  readonly zookeeper: TestZooKeeperEnsemble;
-  readonly redis: TestRedis;
-  readonly mariadb: TestMariaDb;
 };
 
 /** Some seconds' worth. */
@@ -60,6 +46,7 @@ export class Cluster {
   readonly simulatorUrl: string;
   readonly control: ControlProcess;
   readonly #simulator: ChildProgram;
+  #nodesMade = 0;
   #isStopped = false;
 
   private constructor(
@@ -82,7 +69,7 @@ export class Cluster {
   static async prepare(options: ClusterOptions): Promise<Cluster> {
     const { sessionTimeoutMs, seed, instruments = 60, eventsPerSecond = 500 } = options;
     const directory = await mkdtemp(join(tmpdir(), 'cluster-'));
-    const services = sessionTimeoutMs === null ? null : await startServices();
+    const services = sessionTimeoutMs === null ? null : await startServices(options.mode ?? 'redis');
     const [port = 0] = await freePorts(1);
     const simulator = new ChildProgram({
       name: 'simulator',
@@ -125,29 +112,24 @@ export class Cluster {
   /** One more node, not started yet. */
   async addNode(): Promise<NodeProcess> {
     const { switchedOff, environment = {} } = this.options;
-    const id = `node-${this.links.size + 1}`;
-    // Taken before anything is awaited: several may be added at once.
-    const place = { zookeeper: [], redis: null, stream: null as unknown as HurtLink };
-    this.links.set(id, place);
+    // Counted before anything is awaited: several may be added at once.
+    const number = ++this.#nodesMade;
+    const id = `node-${number}`;
     const [port = 0] = await freePorts(1);
-    const stream = await HurtLink.to(port);
-    const zookeeper = await Promise.all(
-      (this.services?.zookeeper.servers ?? []).map(server => HurtLink.to(server.port)),
-    );
-    const redis = this.services === null ? null : await HurtLink.to(this.services.redis.port);
-    this.links.set(id, { zookeeper, redis, stream });
+    const links = await linkNode(number, port, this.services, this.mode);
+    this.links.set(id, links);
     const dataDir = join(this.directory, id);
     mkdirSync(dataDir);
     const node = new NodeProcess({
       id,
       port,
       environment: {
-        ADVERTISED_URL: `http://${stream.address}`,
+        ADVERTISED_URL: `http://${links.stream.address}`,
         EXCHANGE_SIMULATOR_URL: this.simulatorUrl,
         DATA_DIR: dataDir,
         ADMIN_TOKEN,
         LOG_LEVEL: 'info',
-        ...this.#serviceAddresses(zookeeper, redis),
+        ...addressesOver(links, this.services, this.options.sessionTimeoutMs),
         ...environment,
       },
       logFile: join(this.directory, `${id}.log`),
@@ -158,19 +140,6 @@ export class Cluster {
     return node;
   }
 
-  #serviceAddresses(zookeeper: readonly HurtLink[], redis: HurtLink | null): Record<string, string> {
-    const { services } = this;
-    if (services === null || redis === null) return {};
-    const redisUrl = new URL(services.redis.url);
-    redisUrl.host = redis.address;
-    return {
-      ZOOKEEPER_CONNECT: zookeeper.map(link => link.address).join(','),
-      ZOOKEEPER_SESSION_TIMEOUT_MS: String(this.options.sessionTimeoutMs),
-      REDIS_URL: redisUrl.href,
-      MYSQL_URL: services.mariadb.url,
-    };
-  }
-
   /** A node that is gone for good. */
   forget(node: NodeProcess): void {
     this.nodes.splice(this.nodes.indexOf(node), 1);
@@ -179,6 +148,11 @@ export class Cluster {
   /** A promised time, as this run allows it. */
   allowedMs(promisedMs: number): number {
     return promisedMs * (this.options.patience ?? 1);
+  }
+
+  /** What the nodes are meant to run on. */
+  get mode(): Mode {
+    return this.options.mode ?? 'redis';
   }
 
   get running(): NodeProcess[] {
@@ -273,20 +247,12 @@ export class Cluster {
     this.#isStopped = true;
     for (const node of this.nodes) node.program.signal('SIGCONT');
     await Promise.all(this.nodes.map(node => node.kill()));
-    for (const { zookeeper, redis, stream } of this.links.values()) {
-      await Promise.all([...zookeeper, redis, stream].map(link => link?.stop()));
-    }
+    await Promise.all([...this.links.values()].flatMap(everyLink).map(link => link.stop()));
     await Promise.all([this.#simulator.kill(), this.control.stop()]);
-    const { zookeeper, redis, mariadb } = this.services ?? {};
-    await Promise.all([zookeeper?.dispose(), redis?.dispose(), mariadb?.dispose()]);
+    if (this.services !== null) await stopServices(this.services);
     if (process.env['KEEP'] === undefined) rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
     else console.log(`kept ${this.directory}`);
   }
-}
-
-async function startServices(): Promise<Services> {
-  const [zookeeper, redis, mariadb] = await Promise.all([startZooKeeperEnsemble(), startRedis(), startMariaDb()]);
-  return { zookeeper, redis, mariadb };
 }
 
 function tell(health: ReadonlyMap<NodeProcess, InfraHealth | null>): string {

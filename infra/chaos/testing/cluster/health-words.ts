@@ -46,14 +46,17 @@ export function isUp(name: string, expected: boolean): (said: Said) => string | 
   };
 }
 
-/** Which way the stream goes, in health and in `/ws/info`, and that `/ws/redis` is offered only where it works. */
+/** Which way the stream goes, in health and in `/ws/info`, and that other paths are offered only where they work. */
 export function isActive(mode: Mode): (said: Said) => string | null {
   return ({ health, info }) => {
     if (health.mode.active !== mode || info.mode.active !== mode) {
       return `health says ${health.mode.active}, /ws/info ${info.mode.active}, not ${mode}`;
     }
-    const offersRedis = info.endpoints.some(({ path, available }) => path === '/ws/redis' && available);
-    return offersRedis === mode.includes('redis') ? null : `/ws/info ${offersRedis ? 'offers' : 'lacks'} /ws/redis`;
+    for (const name of ['kafka', 'redis'] as const) {
+      const isOffered = info.endpoints.some(({ path, available }) => path === `/ws/${name}` && available);
+      if (isOffered !== mode.includes(name)) return `/ws/info ${isOffered ? 'offers' : 'lacks'} /ws/${name}`;
+    }
+    return null;
   };
 }
 

@@ -1,4 +1,4 @@
-import type { InfraHealth, ServiceInfo } from '../../../../shared/wire/service-info.ts';
+import type { InfraHealth, ServiceInfo, StreamPath } from '../../../../shared/wire/service-info.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
 import { ChildProgram } from './child-program.ts';
 
@@ -44,7 +44,11 @@ export class NodeProcess {
   }
 
   get streamUrl(): string {
-    return `ws://127.0.0.1:${this.port}/ws/exchange`;
+    return this.pathUrl('/ws/exchange');
+  }
+
+  pathUrl(path: StreamPath): string {
+    return `ws://127.0.0.1:${this.port}${path}`;
   }
 
   /** Starts it and waits until it answers. */

@@ -23,6 +23,8 @@ export type Outage = {
   readonly healed: (said: Said) => string | null;
   /** Whether the same leader must still lead the same epoch when it is over. */
   readonly keepsEpoch: boolean;
+  /** What was sealed before need not lie in `exchange.events` afterwards. */
+  readonly forgetsEvents?: boolean;
 };
 
 const REDIS_IS_BACK = both(isUp('redis', true), isActive('redis'));
@@ -136,8 +138,10 @@ export async function runOutages(cluster: Cluster, outages: readonly Outage[]): 
 }
 
 async function liveThrough(cluster: Cluster, watch: Watch, outage: Outage): Promise<void> {
+  await untilAllSay(cluster, outage.healed, HEALED_WITHIN_MS);
   await watch.goHome();
   const before = await (await cluster.leader()).health();
+  if (outage.forgetsEvents === true) await watch.forgetEvents();
   const at = machineNow();
   await outage.begin(cluster);
   const toldMs = outage.told === null ? null : await untilAllSay(cluster, outage.told, TOLD_WITHIN_MS + 10_000);
@@ -153,11 +157,12 @@ async function liveThrough(cluster: Cluster, watch: Watch, outage: Outage): Prom
   await cluster.allWell();
   await watch.hearsAfter(machineNow());
   const wholeMs = watch.longestSilenceMs(at, machineNow());
+  const pathsMs = watch.longestSilenceMs(at, machineNow(), watch.pathClients);
   const after = await (await cluster.leader()).health();
   console.log(
     `${outage.name}: told ${toldMs === null ? 'nothing' : `after ${toldMs.toFixed(0)} ms`}; healed ` +
       `${healedMs.toFixed(0)} ms after it was over; longest silence of a client ${silenceMs.toFixed(0)} ms ` +
-      `(${wholeMs.toFixed(0)} ms with the healing; the control process stalled ${stallMs.toFixed(0)} ms)`,
+      `(${wholeMs.toFixed(0)} ms with the healing; of one at home on another path ${pathsMs.toFixed(0)} ms; the control process stalled ${stallMs.toFixed(0)} ms)`,
   );
   expect(
     cluster.nodes.filter(({ program }) => !program.isRunning).map(({ id }) => id),

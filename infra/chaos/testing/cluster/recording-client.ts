@@ -23,6 +23,8 @@ export type ClientOptions = {
   readonly name: string;
   /** Where the stream is, its own node first. */
   readonly urls: readonly string[];
+  /** Which of them it begins at; its own by default. */
+  readonly beginsAt?: number;
   /** Stays with its node whatever happens: a witness of what that node sends, not a model client. */
   readonly isLoyal?: boolean;
 };
@@ -64,9 +66,10 @@ export class RecordingClient {
   #retry: NodeJS.Timeout | null = null;
   readonly #watch: NodeJS.Timeout;
 
-  constructor({ name, urls, isLoyal = false }: ClientOptions) {
+  constructor({ name, urls, beginsAt = 0, isLoyal = false }: ClientOptions) {
     this.name = name;
     this.#urls = urls;
+    this.#url = beginsAt;
     this.#isLoyal = isLoyal;
     this.#watch = setInterval(() => this.#lookForSilence(), LOOK_EVERY_MS);
     this.#open();

@@ -5,6 +5,7 @@ import type { Cluster } from './cluster.ts';
 import { expectLawful } from './expect-lawful.ts';
 import { spread } from './figures.ts';
 import { machineNow } from './machine-clock.ts';
+import { everyLink } from './node-links.ts';
 import type { NodeProcess } from './node-process.ts';
 import { Watch } from './watch.ts';
 
@@ -77,16 +78,11 @@ function successorOf(epoch: number, epochs: readonly ObservedEpoch[]): ObservedE
 async function strike(cluster: Cluster, leader: NodeProcess, blow: Blow): Promise<void> {
   if (blow === 'kill') await leader.kill();
   else if (blow === 'freeze') leader.freeze();
-  else for (const link of linksOf(cluster, leader)) link?.blackHole();
+  else await Promise.all(everyLink(cluster.linksOf(leader)).map(link => link.blackHole()));
 }
 
 async function recover(cluster: Cluster, leader: NodeProcess, blow: Blow): Promise<void> {
   if (blow === 'kill') await leader.start();
   else if (blow === 'freeze') leader.thaw();
-  else for (const link of linksOf(cluster, leader)) link?.heal();
-}
-
-function linksOf(cluster: Cluster, node: NodeProcess) {
-  const { zookeeper, redis, stream } = cluster.linksOf(node);
-  return [...zookeeper, redis, stream];
+  else await Promise.all(everyLink(cluster.linksOf(leader)).map(link => link.heal()));
 }

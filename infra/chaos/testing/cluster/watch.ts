@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { comparePositions } from '../../../../shared/wire/position.ts';
+import { comparePositions, type Position } from '../../../../shared/wire/position.ts';
+import type { StreamPath } from '../../../../shared/wire/service-info.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
+import { checkEvents } from '../../events-checker.ts';
 import { fencingFaults } from '../../fencing-checker.ts';
 import { type ObservedStream, observedStream } from '../../observed-stream.ts';
 import { checkStream } from '../../stream-checker.ts';
 import { checkTrades, fetchTruth, type TradeReport } from '../../trade-checker.ts';
 import type { Cluster } from './cluster.ts';
 import { EXCHANGES } from './cluster.ts';
+import { type EventsTopic, readEventsTopic } from './events-topic.ts';
 import { machineNow } from './machine-clock.ts';
 import type { NodeProcess } from './node-process.ts';
 import { RecordingClient } from './recording-client.ts';
@@ -18,6 +21,9 @@ export type Judgement = {
   readonly trades: ReadonlyMap<string, TradeReport>;
   readonly figures: string;
 };
+
+/** Those that stop with their infrastructure. */
+const PATHS: readonly StreamPath[] = ['/ws/kafka', '/ws/redis'];
 
 const NOT_COMPARED: TradeReport = {
   judged: 0,
@@ -41,8 +47,12 @@ const NO_MORE_COMES_MS = 10_000;
  */
 export class Watch {
   readonly clients: RecordingClient[] = [];
+  /** Clients at home on a path that stops with its infrastructure; then they read what their node has otherwise. */
+  readonly pathClients: RecordingClient[] = [];
   readonly witnesses: RecordingClient[] = [];
   readonly #cluster: Cluster;
+  /** What was sealed after this must lie in `exchange.events`. */
+  #eventsFrom: Position = { epoch: 0, offset: 0 };
 
   private constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -67,6 +77,8 @@ export class Watch {
       watch.#addClient(node);
       if (node !== leader) watch.#addWitness(node);
     }
+    watch.#eventsFrom = witness.position!;
+    if (cluster.services?.kafka != null) watch.#addPathClients();
     return watch;
   }
 
@@ -81,6 +93,29 @@ export class Watch {
     const client = new RecordingClient({ name: `the client of ${node.id}`, urls });
     this.clients.push(client);
     return client;
+  }
+
+  /** The first batches that they hear are the node's own, and so none is older than what the judge knows. */
+  #addPathClients(): void {
+    const { running, mode } = this.#cluster;
+    const paths = PATHS.filter(path => mode.includes(path.slice('/ws/'.length)));
+    running.forEach((node, index) => {
+      const path = paths[index % paths.length]!;
+      const others = running.filter(other => other !== node);
+      const urls = [node.pathUrl(path), ...[node, ...others].map(({ streamUrl }) => streamUrl)];
+      const name = `the client of ${path} of ${node.id}`;
+      this.pathClients.push(new RecordingClient({ name, urls, beginsAt: 1 }));
+    });
+  }
+
+  get #readers(): readonly RecordingClient[] {
+    return [...this.clients, ...this.pathClients];
+  }
+
+  /** What was sealed until now need not lie in `exchange.events`: the topic will be deleted. */
+  async forgetEvents(): Promise<void> {
+    const { epoch, offset } = await (await this.#cluster.leader()).health();
+    this.#eventsFrom = { epoch, offset };
   }
 
   #addWitness({ id, streamUrl }: NodeProcess): RecordingClient {
@@ -119,22 +154,24 @@ export class Watch {
     await sleep(Math.max(0, at + forMs - machineNow()));
   }
 
-  /** Waits until every client has come to where the leader is now. */
-  async level(withinMs = 20_000): Promise<void> {
+  /** Waits until every client has come to where the leader is now. @returns where that is */
+  async level(withinMs = 20_000): Promise<Position> {
     const { epoch, offset } = await (await this.#cluster.leader()).health();
     await waitUntil(async () => {
-      for (const { name, position } of this.clients) {
+      for (const { name, position } of this.#readers) {
         if (position !== null && comparePositions(position, { epoch, offset }) >= 0) continue;
         throw new Error(`${name} is at ${JSON.stringify(position)}, the leader at ${epoch}:${offset}`);
       }
     }, withinMs);
+    return { epoch, offset };
   }
 
   /** Everybody back to its own node, and level with the leader. */
   async goHome(): Promise<void> {
-    for (const client of this.clients) client.goHome();
     await waitUntil(async () => {
-      const away = this.clients.filter(({ isHome }) => !isHome);
+      const away = this.#readers.filter(({ isHome }) => !isHome);
+      // A path that has just come back may not reach back to where its client is, which then goes on elsewhere.
+      for (const client of away) client.goHome();
       if (away.length > 0) throw new Error(`${away.map(({ name }) => name).join(', ')} not at home`);
     }, 20_000);
     await this.level();
@@ -153,8 +190,8 @@ export class Watch {
   }
 
   /** The longest silence of any of the clients. */
-  longestSilenceMs(from: number, until: number): number {
-    return Math.max(...this.clients.map(client => this.silenceMs(client, from, until)));
+  longestSilenceMs(from: number, until: number, clients: readonly RecordingClient[] = this.clients): number {
+    return Math.max(0, ...clients.map(client => this.silenceMs(client, from, until)));
   }
 
   /** Who was silent for longest, and when: what a round that took too long is told with. */
@@ -183,19 +220,22 @@ export class Watch {
     await this.level();
     const told = trades ? await this.#compareTrades() : null;
     const { tradeBackfill = [] } = await (await this.#cluster.leader()).health();
+    const until = await this.level();
+    const kafka = this.#cluster.services?.kafka ?? null;
+    const topic = kafka === null ? null : { until, records: await readEventsTopic(kafka.brokers, until) };
     this.stop();
-    return this.#judge(told, JSON.stringify(tradeBackfill));
+    return this.#judge(told, JSON.stringify(tradeBackfill), topic);
   }
 
   async #compareTrades(): Promise<ReadonlyMap<string, TradeReport>> {
     const { simulatorUrl } = this.#cluster;
     // A client's first moments belong to whatever was under way when it came.
-    const until = Math.max(Date.now(), ...this.clients.map(({ since }) => since + 2 * SETTLE_MS));
+    const until = Math.max(Date.now(), ...this.#readers.map(({ since }) => since + 2 * SETTLE_MS));
     await sleep(until + SETTLE_MS - Date.now());
     const check = async () => {
       const truth = await fetchTruth(simulatorUrl, EXCHANGES);
       return new Map(
-        this.clients.map(({ name, deliveries, since }) => {
+        this.#readers.map(({ name, deliveries, since }) => {
           return [name, checkTrades({ truth, deliveries, from: since + SETTLE_MS, until })];
         }),
       );
@@ -215,11 +255,11 @@ export class Watch {
   }
 
   stop(): void {
-    for (const client of [...this.clients, ...this.witnesses]) client.stop();
+    for (const client of [...this.#readers, ...this.witnesses]) client.stop();
   }
 
-  #judge(trades: ReadonlyMap<string, TradeReport> | null, backfill: string): Judgement {
-    const observers = [...this.clients, ...this.witnesses];
+  #judge(trades: ReadonlyMap<string, TradeReport> | null, backfill: string, topic: EventsTopic | null): Judgement {
+    const observers = [...this.#readers, ...this.witnesses];
     const stream = observedStream(observers);
     const violations = stream.faults.map(fault => `EPO1 ${fault}`);
     for (const { rule, text } of fencingFaults(observers, stream.epochs, { halfSent: true }))
@@ -228,7 +268,7 @@ export class Watch {
       for (const text of malformed) violations.push(`WIRE ${name} heard ${text}`);
     }
     const rows: string[] = [];
-    for (const { name, deliveries, connections } of this.clients) {
+    for (const { name, deliveries, connections } of this.#readers) {
       const { published, deposed } = stream;
       const report = checkStream({ reference: published, deposed, deliveries });
       for (const { rule, delivery, text } of report.violations) {
@@ -252,6 +292,13 @@ export class Watch {
       );
     }
     const terms = stream.epochs.map(({ epoch, end }) => `${epoch} ${end === null ? 'goes on' : `to ${end}`}`);
+    if (topic !== null) {
+      const report = checkEvents({ ...topic, published: stream.published, from: this.#eventsFrom });
+      for (const fault of report.faults) violations.push(`EVENTS ${fault}`);
+      rows.push(
+        `  exchange.events: ${report.trades} trades judged, ${report.events} events, ${report.repeated} records repeated`,
+      );
+    }
     const figures =
       `  terms: ${terms.join(', ')}; ${stream.unheard} offsets that nobody heard\n${rows.join('\n')}\n` +
       `  the last leader's readings: ${backfill}`;

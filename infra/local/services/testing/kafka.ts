@@ -1,5 +1,5 @@
 import { askKafka } from '../kafka-round-trip.ts';
-import { type KafkaPlan, kafkaBrokers, prepareKafka } from '../kafka-server.ts';
+import { type KafkaDoor, type KafkaPlan, kafkaBrokers, prepareKafka } from '../kafka-server.ts';
 import { freePorts } from '../ports.ts';
 import type { ServerCommand } from '../server-command.ts';
 import { startOnFreePorts, TestServer, temporaryFolder } from './test-server.ts';
@@ -9,20 +9,33 @@ export class TestKafka extends TestServer {
   /** `127.0.0.1:port` */
   readonly brokers: string;
   readonly port: number;
+  readonly doors: readonly KafkaDoor[];
 
   constructor(command: ServerCommand, plan: KafkaPlan) {
     const brokers = kafkaBrokers(plan);
     super(command, timeoutMs => askKafka(brokers, timeoutMs));
     this.brokers = brokers;
     this.port = plan.port;
+    this.doors = plan.doors ?? [];
   }
 }
 
+export type KafkaOptions = {
+  /** How many further ways in it has. */
+  readonly doors?: number;
+  /** By which address clients come to the port of such a way. */
+  readonly addressOf?: (port: number) => Promise<string>;
+};
+
 /** Starts a broker without topics on a free port, in about five seconds. Topics are not created by using them. */
-export function startKafka(): Promise<TestKafka> {
+export function startKafka({
+  doors: count = 0,
+  addressOf = async port => `127.0.0.1:${port}`,
+}: KafkaOptions = {}): Promise<TestKafka> {
   return startOnFreePorts(async () => {
-    const [port = 0, controllerPort = 0] = await freePorts(2);
-    const plan = { directory: await temporaryFolder('kafka'), port, controllerPort };
+    const [port = 0, controllerPort = 0, ...others] = await freePorts(2 + count);
+    const doors = await Promise.all(others.map(async door => ({ port: door, address: await addressOf(door) })));
+    const plan = { directory: await temporaryFolder('kafka'), port, controllerPort, doors };
     return new TestKafka(await prepareKafka(plan), plan);
   });
 }

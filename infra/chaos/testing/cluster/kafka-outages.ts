@@ -1,0 +1,155 @@
+import { execFileSync } from 'node:child_process';
+import { KafkaAdmin } from '../../../../ingest-node/infrastructure/testing/kafka-admin.ts';
+import type { Mode } from '../../../../shared/wire/service-info.ts';
+import type { TestKafka } from '../../../local/services/testing/kafka.ts';
+import type { Cluster } from './cluster.ts';
+import { both, component, isActive, isUp, type Said } from './health-words.ts';
+import type { Outage } from './outages.ts';
+
+/** Each way of a request takes so much longer: slow, and not so slow that it counts as lost. */
+const SLOW_MS = 300;
+
+type Harm = Pick<Outage, 'name' | 'mostSilenceMs' | 'begin' | 'end'>;
+
+const KAFKA_KILLED: Harm = {
+  name: 'Kafka killed',
+  mostSilenceMs: 3_000,
+  begin: cluster => kafkaOf(cluster).kill(),
+  end: cluster => kafkaOf(cluster).start(),
+};
+
+const KAFKA_FROZEN: Harm = {
+  name: 'Kafka frozen',
+  mostSilenceMs: 4_000,
+  begin: cluster => kafkaOf(cluster).freeze(),
+  end: cluster => kafkaOf(cluster).thaw(),
+};
+
+const KAFKA_UNREACHABLE: Harm = {
+  name: 'Kafka unreachable',
+  mostSilenceMs: 4_000,
+  begin: ({ services }) => Promise.all(services!.kafkaLinks.map(link => link.blackHole())),
+  end: ({ services }) => Promise.all(services!.kafkaLinks.map(link => link.heal())),
+};
+
+/** A file cannot grow: what a full disk is to the broker, which gives up its log and ends. */
+const KAFKA_FULL: Harm = {
+  name: 'Kafka’s disk full',
+  mostSilenceMs: 4_000,
+  begin: cluster => void execFileSync('prlimit', ['--pid', String(kafkaOf(cluster).pid), '--fsize=1']),
+  end: async cluster => {
+    await kafkaOf(cluster).kill();
+    await kafkaOf(cluster).start();
+  },
+};
+
+const REDIS_KILLED: Harm = {
+  name: 'Redis killed, Kafka lives',
+  mostSilenceMs: 3_000,
+  begin: ({ services }) => services!.redis.kill(),
+  end: ({ services }) => services!.redis.start(),
+};
+
+const REDIS_FROZEN: Harm = {
+  name: 'Redis frozen, Kafka lives',
+  mostSilenceMs: 4_000,
+  begin: ({ services }) => services!.redis.freeze(),
+  end: ({ services }) => services!.redis.thaw(),
+};
+
+/** What becomes of an installation that is meant to run on both. */
+export const OUTAGES_OF_BOTH = {
+  kafkaKilled: outage(KAFKA_KILLED, 'kafka+redis', 'redis'),
+  kafkaFrozen: outage(KAFKA_FROZEN, 'kafka+redis', 'redis'),
+  kafkaUnreachable: outage(KAFKA_UNREACHABLE, 'kafka+redis', 'redis'),
+  kafkaFull: outage(KAFKA_FULL, 'kafka+redis', 'redis'),
+  kafkaSlow: kafkaSlow('kafka+redis'),
+  topicsDeleted: topicsDeleted('kafka+redis'),
+  redisKilled: outage(REDIS_KILLED, 'kafka+redis', 'kafka'),
+  redisFrozen: outage(REDIS_FROZEN, 'kafka+redis', 'kafka'),
+  bothKilled: outage(together('Kafka and Redis killed', KAFKA_KILLED, REDIS_KILLED), 'kafka+redis', 'websocket'),
+  bothFrozen: outage(together('Kafka and Redis frozen', KAFKA_FROZEN, REDIS_FROZEN), 'kafka+redis', 'websocket'),
+} as const satisfies Readonly<Record<string, Outage>>;
+
+/** And on Kafka alone. */
+export const OUTAGES_OF_KAFKA = {
+  kafkaKilled: outage(KAFKA_KILLED, 'kafka', 'websocket'),
+  kafkaFrozen: outage(KAFKA_FROZEN, 'kafka', 'websocket'),
+  kafkaUnreachable: outage(KAFKA_UNREACHABLE, 'kafka', 'websocket'),
+  kafkaFull: outage(KAFKA_FULL, 'kafka', 'websocket'),
+  kafkaSlow: kafkaSlow('kafka'),
+  topicsDeleted: topicsDeleted('kafka'),
+} as const satisfies Readonly<Record<string, Outage>>;
+
+/** An outage in which some other mode carries the stream until it is over. */
+function outage(harm: Harm, configured: Mode, meanwhile: Mode): Outage {
+  const livesAs = (name: 'kafka' | 'redis', active: Mode) =>
+    configured.includes(name) ? isUp(name, active.includes(name)) : () => null;
+  const mode = (active: Mode) =>
+    both(isMeantFor(configured), isActive(active), livesAs('kafka', active), livesAs('redis', active));
+  return {
+    ...harm,
+    name: `${harm.name} (${configured} → ${meanwhile} → ${configured})`,
+    told: mode(meanwhile),
+    healed: mode(configured),
+    keepsEpoch: true,
+  };
+}
+
+function together(name: string, ...harms: readonly Harm[]): Harm {
+  return {
+    name,
+    mostSilenceMs: 4_000,
+    begin: cluster => Promise.all(harms.map(({ begin }) => begin(cluster))),
+    end: cluster => Promise.all(harms.map(({ end }) => end(cluster))),
+  };
+}
+
+function kafkaSlow(mode: Mode): Outage {
+  const delay =
+    (ms: number) =>
+    ({ services }: Cluster) =>
+      Promise.all(services!.kafkaLinks.map(link => link.delay(ms)));
+  const latency = (isSlow: boolean) => (said: Said) => {
+    const { latencyMs } = component(said.health, 'kafka');
+    return (latencyMs ?? 0) >= 2 * SLOW_MS === isSlow ? null : `Kafka answers within ${latencyMs} ms`;
+  };
+  return {
+    name: `Kafka slow (${mode})`,
+    mostSilenceMs: 4_000,
+    begin: delay(SLOW_MS),
+    told: both(isUp('kafka', true), latency(true)),
+    end: delay(0),
+    healed: both(isUp('kafka', true), isActive(mode), latency(false)),
+    keepsEpoch: true,
+  };
+}
+
+/** Who reads must go on, and in the end the topics are there again, with what a new reader needs. */
+function topicsDeleted(mode: Mode): Outage {
+  return {
+    name: `Kafka’s topics deleted (${mode})`,
+    mostSilenceMs: 3_000,
+    forgetsEvents: true,
+    begin: async cluster => {
+      const admin = new KafkaAdmin(kafkaOf(cluster).brokers);
+      await admin.wipe().finally(() => admin.stop());
+    },
+    told: null,
+    end: () => {},
+    healed: both(isUp('kafka', true), isActive(mode)),
+    keepsEpoch: true,
+  };
+}
+
+function isMeantFor(mode: Mode): (said: Said) => string | null {
+  return ({ health, info }) => {
+    const { configured } = health.mode;
+    const isSaid = configured === mode && info.mode.configured === mode;
+    return isSaid ? null : `configured is ${configured} in health, ${info.mode.configured} in /ws/info, not ${mode}`;
+  };
+}
+
+function kafkaOf({ services }: Cluster): TestKafka {
+  return services!.kafka!;
+}
