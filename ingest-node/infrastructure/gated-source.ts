@@ -1,4 +1,6 @@
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../shared/stream/source.ts';
+import type { Batch } from '../../shared/wire/messages.ts';
+import type { Position } from '../../shared/wire/position.ts';
 
 /**
  * A source that stands in a fixed list of paths although what is behind it comes and goes. While there is a reason not to
@@ -45,6 +47,10 @@ export class GatedSource implements StreamSource {
     // Something may have ended it before there was anything to close.
     if (endReason !== null) stream.close();
     return stream;
+  }
+
+  async history(after: Position | null): Promise<readonly Batch[]> {
+    return this.#closedBecause() === null ? ((await this.#behind().history?.(after)) ?? []) : [];
   }
 
   /** Ends everything that is read through it now. */

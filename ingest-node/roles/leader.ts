@@ -15,6 +15,7 @@ import type { FeedReport } from '../feeds/feed.ts';
 import type { FrameMeaning } from '../feeds/line.ts';
 import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
 import type { Logger } from '../operations/logger.ts';
+import { TradeHorizon } from './trade-horizon.ts';
 
 export type LeaderOptions = {
   readonly adapters: readonly ExchangeAdapter[];
@@ -55,6 +56,8 @@ type LeaderState = 'stopped' | 'warming' | 'leading';
  */
 export class Leader {
   readonly converter: ConverterService;
+  /** How far back this node knows which trades were published. */
+  readonly horizon = new TradeHorizon();
   readonly #options: LeaderOptions;
   readonly #feeds: readonly ExchangeFeeds[];
   /** For each exchange whose books can be built from changes. */
@@ -210,7 +213,10 @@ export class Leader {
   /** While another node leads: what its stream carries, so that this one continues where it leaves off. */
   remember(event: Trade | Candle | TradeGap, now: EpochMillis): void {
     if (event.type !== 'gap') this.converter.remember(event, now);
-    if (event.type === 'trade') this.#backfills.get(event.exchange)?.remember(event);
+    if (event.type === 'trade') {
+      this.horizon.heard(event);
+      this.#backfills.get(event.exchange)?.remember(event);
+    }
     if (event.type === 'gap') this.#backfills.get(event.exchange)?.rememberGap(event);
   }
 
@@ -288,11 +294,24 @@ export class Leader {
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
       publish: events => {
-        const admitted = this.converter.admit(events, clock.now());
+        const admitted = this.converter.admit(this.#withinHorizon(exchange, events), clock.now());
         distributor.offer(admitted);
         return admitted.filter(({ type }) => type === 'trade').length;
       },
     });
+  }
+
+  /** Trades that were fetched from before what this node knows may have been published: whether they were nobody can say. */
+  #withinHorizon(exchange: ExchangeName, events: readonly (Trade | TradeGap)[]): readonly (Trade | TradeGap)[] {
+    const known = events.filter(event => !this.horizon.isBeyond(event));
+    if (known.length < events.length) {
+      const left = events.length - known.length;
+      this.#options.logger.warn(
+        { exchange, left },
+        'fetched trades are left out: they may have been published already',
+      );
+    }
+    return known;
   }
 
   #buildBooks(adapter: ExchangeAdapter, feeds: ExchangeFeeds, symbols: ReadonlySet<string>): void {

@@ -1,20 +1,20 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
-import type { EpochMillis } from '../../shared/model/time.ts';
-import { FollowedLog } from '../../shared/stream/followed-log.ts';
+import { FollowedLog, type FollowedLogOptions } from '../../shared/stream/followed-log.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
-import type { Batch } from '../../shared/wire/messages.ts';
-import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
+import type { ReceivedSnapshot } from '../../shared/stream/stream-receiver.ts';
+import { comparePositions, type Position } from '../../shared/wire/position.ts';
 import { Distributor } from '../distribution/distributor.ts';
 import type { SessionRegistry } from '../distribution/session-registry.ts';
 import type { Infrastructure } from '../infrastructure/composite-service.ts';
 import type { LeaderElection, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
+import { type HeardBatch, JoinedStream } from './joined-stream.ts';
 import { backfillKey, type Leader } from './leader.ts';
 import { OwedEvents } from './owed-events.ts';
-import { readRecentPast } from './recent-past.ts';
 import { OutrankedError, takeOver } from './takeover.ts';
+import { voidEvents } from './void-events.ts';
 
 export type NodeRoleOptions = {
   readonly log: StreamLog;
@@ -55,6 +55,9 @@ export class NodeRole {
   readonly distributor: Distributor;
   readonly #options: NodeRoleOptions;
   readonly #follower: FollowedLog;
+  readonly #joined: JoinedStream;
+  /** What becomes of the stream that comes in, followed or read at a takeover. */
+  readonly #reader: Pick<FollowedLogOptions, 'onBatch' | 'onBeforeReset' | 'onReset'>;
   #turn: Promise<void> = Promise.resolve();
   /** The term that this node writes in. */
   #term: Term | null = null;
@@ -62,12 +65,6 @@ export class NodeRole {
   readonly #owed = new OwedEvents();
   #isWarming = false;
   #cancelWarmLook: () => void = () => {};
-  /** Since when the stream has been read without a loss. */
-  #followedSince: EpochMillis | null = null;
-  /** While the past is read: what has come since, in its turn. */
-  #unheard: Pick<Batch, 'first' | 'events'>[] | null = null;
-  #past: Promise<void> = Promise.resolve();
-  #pastTurn = 0;
   #isRetired = false;
 
   constructor(options: NodeRoleOptions) {
@@ -84,21 +81,19 @@ export class NodeRole {
       onOverflow: () => this.#tooMuchHeld(),
     });
     this.leader = options.createLeader({ offer: events => this.#offer(events) });
+    const sources = infrastructure.sources();
+    this.#joined = new JoinedStream({ sources, clock, hear: batch => this.#heard(batch) });
+    this.#reader = {
+      onBatch: batch => this.#joined.batch(batch),
+      onBeforeReset: snapshot => this.#owed.keep(voidEvents(log, snapshot)),
+      onReset: snapshot => this.#begunAnew(snapshot),
+    };
     this.#follower = new FollowedLog({
       log,
       clock,
-      sources: infrastructure.sources(),
+      sources,
+      ...this.#reader,
       onHeartbeat: () => sessions.heartbeat(),
-      onBatch: batch => {
-        if (this.#unheard === null) this.#heard(batch);
-        else this.#unheard.push(batch);
-      },
-      onReset: ({ events, position, lineage, reason }) => {
-        // Trades were published that this node has not heard of: it cannot tell them from missed ones.
-        if (reason === 'lost') this.leader.forgetTrades();
-        this.#published(events);
-        this.#past = this.#hearPast(position, lineage);
-      },
       onTurn: ({ state }) => sessions.setUpstream(state),
     });
   }
@@ -194,7 +189,7 @@ export class NodeRole {
     const { log, clock, infrastructure, sessions, election, records, logger } = this.#options;
     const began = clock.monotonic();
     if (previous !== null && previous.end !== null) await this.#followUntil({ ...previous, offset: previous.end });
-    await this.#past;
+    await this.#joined.settle(PAST_WITHIN_MS);
     this.#follower.stop('about to lead');
     try {
       const fence = infrastructure.fence.bind(infrastructure);
@@ -203,8 +198,9 @@ export class NodeRole {
         log,
         clock,
         fence,
-        onRead: events => this.#published(events),
+        ...this.#reader,
       });
+      await this.#joined.settle(PAST_WITHIN_MS);
       // Lost again meanwhile: what comes next in the queue takes care of it.
       if (election.status.term !== term) return;
       this.distributor.begin(term, lineage);
@@ -217,7 +213,9 @@ export class NodeRole {
       this.#endWarmUp();
       const owed = this.#owed.take(clock.now());
       this.distributor.offer(owed);
-      if (this.#followedSince !== null) this.leader.converter.inheritFrom(this.#followedSince);
+      const { knownSince } = this.#joined;
+      if (knownSince !== null) this.leader.converter.inheritFrom(knownSince);
+      this.#joined.know();
       sessions.setUpstream(term.mayWrite() ? 'live' : 'seeking');
       records.beginTerm(term.epoch);
       this.leader.start();
@@ -247,31 +245,24 @@ export class NodeRole {
     else if (this.#isWarming) this.#owed.offer(events);
   }
 
-  /** A node that joins, or lost its place, remembers no trade: it reads what is still there before it hears what is new. */
-  async #hearPast(head: Position, lineage: Lineage): Promise<void> {
-    const { infrastructure, clock } = this.#options;
-    const turn = ++this.#pastTurn;
-    this.#followedSince = clock.now();
-    this.#unheard = [];
-    const sources = infrastructure.sources();
-    const past = await readRecentPast({ sources, head, lineage, withinMs: PAST_WITHIN_MS, clock });
-    // Its place was lost again meanwhile: another reading is on its way.
-    if (turn !== this.#pastTurn) return;
-    const since = past.find(({ events }) => events.length > 0)?.events[0]?.receivedTime;
-    this.#followedSince = Math.min(this.#followedSince, since ?? this.#followedSince);
-    const unheard = this.#unheard;
-    this.#unheard = null;
-    for (const batch of [...past, ...unheard]) this.#heard(batch);
+  #begunAnew({ events, position, lineage, reason }: ReceivedSnapshot): void {
+    // Trades were published that this node has not heard of: it cannot tell them from missed ones.
+    if (reason === 'lost') this.leader.forgetTrades();
+    this.#published(events);
+    // Who took a wrong turn lacks nothing of what lies before it.
+    if (reason === 'diverged') return;
+    this.leader.horizon.begin();
+    this.#joined.begin(position, lineage);
   }
 
-  #heard({ first, events }: Pick<Batch, 'first' | 'events'>): void {
+  #heard({ first, events }: HeardBatch): void {
     // The leader before this one was interrupted for good, and may have had something to read back.
     if (first === 1) this.leader.doubt();
     this.#published(events);
   }
 
   /** Another node has published these (rule TRD1). */
-  #published(events: Batch['events']): void {
+  #published(events: readonly MarketEvent[]): void {
     const now = this.#options.clock.now();
     for (const event of events) {
       if (event.type === 'trade' || event.type === 'candle' || event.type === 'gap') this.leader.remember(event, now);
@@ -333,7 +324,6 @@ export class NodeRole {
     this.#owed.keep(this.distributor.end());
     this.#term = null;
     this.#options.records.endTerm();
-    this.#followedSince ??= this.#options.clock.now();
   }
 
   /** @param isAwaited a successor is warm: its stream follows within milliseconds */

@@ -1,8 +1,12 @@
 import type { Clock } from '../../shared/base/clock.ts';
+import { within } from '../../shared/base/within.ts';
 import { catchUp } from '../../shared/stream/catch-up.ts';
+import { normalise } from '../../shared/stream/lineage.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
-import type { ReceivedBatch } from '../../shared/stream/stream-receiver.ts';
+import { type ReceivedBatch, StreamReceiver } from '../../shared/stream/stream-receiver.ts';
+import type { Batch } from '../../shared/wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
+import { PROTOCOL_VERSION } from '../../shared/wire/protocol-version.ts';
 
 export type RecentPastRequest = {
   /** Best first. */
@@ -14,8 +18,14 @@ export type RecentPastRequest = {
   readonly clock: Clock;
 };
 
-/** In the present epoch nobody says where history begins, so these distances are tried, the farthest first. */
-const EVENTS_BACK = [100_000, 25_000, 5_000, 1_000];
+/** Where a path cannot say how far back it reaches, these distances are tried in the present epoch, the farthest first. */
+const EVENTS_BACK = [256_000, 128_000, 64_000, 32_000, 16_000, 8_000, 4_000, 2_000, 1_000, 500];
+
+/** More than that of one path, which may hold hours, is not wanted. */
+const MAX_EVENTS = 500_000;
+
+/** A path may be this far behind the reader's own, and brings the rest soon. */
+const LOOK_AGAIN_MS = 20;
 
 /**
  * What a node that joins in mid-stream has not heard: as much of the stream before `head` as any path still holds. Its
@@ -26,28 +36,82 @@ const EVENTS_BACK = [100_000, 25_000, 5_000, 1_000];
 export async function readRecentPast(request: RecentPastRequest): Promise<readonly ReceivedBatch[]> {
   const { sources, head, lineage, withinMs, clock } = request;
   const until = clock.monotonic() + withinMs;
+  const leftMs = () => until - clock.monotonic();
+  for (const source of sources) {
+    if (source.history === undefined || leftMs() <= 0) continue;
+    const batches = await within(readHistory(source, request, until), leftMs(), clock).catch(() => []);
+    if (batches.length > 0) return batches;
+  }
   for (const from of placesBefore(head, lineage)) {
     for (const source of sources) {
-      const leftMs = until - clock.monotonic();
-      if (leftMs <= 0) return [];
-      const { outcome, batches } = await catchUp({
-        source,
-        from,
-        to: head,
-        withinMs: leftMs,
-        clock,
-        takesSnapshot: false,
-      });
+      if (leftMs() <= 0) return [];
+      const wanted = { source, from, to: head, withinMs: leftMs(), clock, maxEvents: MAX_EVENTS, takesSnapshot: false };
+      const { outcome, batches } = await catchUp(wanted);
       if (outcome === 'reached') return batches;
     }
   }
   return [];
 }
 
+/** From the oldest that is there. While it is read it is forgotten at that end, and may have to begin anew. */
+async function readHistory(
+  source: StreamSource,
+  { head, lineage, clock }: RecentPastRequest,
+  until: number,
+): Promise<readonly ReceivedBatch[]> {
+  const past = new WholePast(head, lineage);
+  for (let after: Position | null = null; clock.monotonic() < until; ) {
+    const page: readonly Batch[] = await source.history!(after);
+    for (const batch of page) past.add(batch);
+    const last = page.at(-1);
+    if (last !== undefined) after = { epoch: last.epoch, offset: last.next - 1 };
+    if (past.hasReachedHead) return past.batches;
+    if (after === null) return [];
+    if (last === undefined) await new Promise<void>(resolve => clock.setTimer(LOOK_AGAIN_MS, resolve));
+  }
+  return [];
+}
+
+/** The last part of what is added that has no hole. */
+class WholePast {
+  batches: ReceivedBatch[] = [];
+  readonly #head: Position;
+  readonly #lineage: Lineage;
+  #receiver = new StreamReceiver(null);
+
+  constructor(head: Position, lineage: Lineage) {
+    this.#head = head;
+    this.#lineage = lineage;
+  }
+
+  get hasReachedHead(): boolean {
+    const { position } = this.#receiver;
+    // The end of an epoch is the beginning of the next one.
+    return position !== null && comparePositions(normalise(position, this.#head, this.#lineage), this.#head) >= 0;
+  }
+
+  add(batch: Batch): void {
+    if (this.#receiver.position === null) this.#beginAt(batch);
+    let received = this.#receiver.receive(batch);
+    if (received.kind === 'hole') {
+      this.#beginAt(batch);
+      received = this.#receiver.receive(batch);
+    }
+    if (received.kind === 'batch') this.batches.push(received.batch);
+  }
+
+  #beginAt({ epoch, first }: Batch): void {
+    this.batches = [];
+    this.#receiver = new StreamReceiver({ epoch, offset: first - 1 });
+    const hello = { type: 'hello', protocol: PROTOCOL_VERSION, server: '', cut: 'full' } as const;
+    this.#receiver.receive({ ...hello, ...this.#head, lineage: this.#lineage });
+  }
+}
+
 /** Positions that history may still reach back to, the farthest first. */
 function placesBefore(head: Position, lineage: Lineage): Position[] {
   const { epoch, offset } = head;
   const beginnings = [...lineage.map(entry => entry.epoch), epoch].map(known => ({ epoch: known, offset: 0 }));
-  const within = EVENTS_BACK.filter(back => back < offset).map(back => ({ epoch, offset: offset - back }));
-  return [...beginnings, ...within].filter(place => comparePositions(place, head) < 0);
+  const inEpoch = EVENTS_BACK.filter(back => back < offset).map(back => ({ epoch, offset: offset - back }));
+  return [...beginnings, ...inEpoch].filter(place => comparePositions(place, head) < 0);
 }

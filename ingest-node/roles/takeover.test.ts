@@ -33,7 +33,7 @@ async function run(staged: ReturnType<typeof stage>, report: FenceReport = stage
     log,
     clock,
     fence: async () => report,
-    onRead: events => staged.told.push(...events.flatMap(event => (event.type === 'trade' ? [event.id] : []))),
+    onBatch: ({ events }) => staged.told.push(...events.flatMap(event => (event.type === 'trade' ? [event.id] : []))),
   });
   taking.catch(() => {});
   await clock.advanceAndSettle(400);

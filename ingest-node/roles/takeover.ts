@@ -1,7 +1,6 @@
 import type { Clock } from '../../shared/base/clock.ts';
-import type { MarketEvent } from '../../shared/model/market-event.ts';
 import { type CatchUpRequest, type CaughtUp, catchUp } from '../../shared/stream/catch-up.ts';
-import { applyBatch, applySnapshot } from '../../shared/stream/followed-log.ts';
+import { applyBatch, applySnapshot, type FollowedLogOptions } from '../../shared/stream/followed-log.ts';
 import { extendLineage } from '../../shared/stream/lineage.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
@@ -13,8 +12,10 @@ export type TakeoverOptions = {
   readonly clock: Clock;
   /** Keeps everybody lower from writing to the paths, and says where each of them ends. */
   readonly fence: (epoch: number, withinMs: number) => Promise<FenceReport>;
-  /** Told of what was read, after it is in the log. */
-  readonly onRead?: (events: readonly MarketEvent[]) => void;
+  /** As when the log is followed: of what was read each batch, or the jump to a snapshot, before and after it is made. */
+  readonly onBatch?: FollowedLogOptions['onBatch'];
+  readonly onBeforeReset?: FollowedLogOptions['onBeforeReset'];
+  readonly onReset?: FollowedLogOptions['onReset'];
   /** For tests. */
   readonly read?: (request: CatchUpRequest) => Promise<CaughtUp>;
 };
@@ -54,7 +55,7 @@ const PATH_WITHIN_MS = 300;
  * @throws OutrankedError
  */
 export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport> {
-  const { epoch, log, clock, fence, onRead = () => {}, read = catchUp } = options;
+  const { epoch, log, clock, fence, read = catchUp } = options;
   const { tails, failures, higher } = await fence(epoch, PATH_WITHIN_MS);
   if (higher !== null) throw new OutrankedError(higher);
   const faults = failures.map(({ name, error }) => `${name}: ${error.message}`);
@@ -66,12 +67,13 @@ export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport
     if (to === null || comparePositions(to, from) <= 0) break;
     const caughtUp = await read({ source, from, to, withinMs: PATH_WITHIN_MS, clock });
     if (caughtUp.snapshot !== null) {
+      options.onBeforeReset?.(caughtUp.snapshot);
       applySnapshot(log, caughtUp.snapshot);
-      onRead(caughtUp.snapshot.events);
+      options.onReset?.(caughtUp.snapshot);
     }
     for (const batch of caughtUp.batches) {
-      applyBatch(log, batch, clock.monotonic());
-      onRead(batch.events);
+      const appended = applyBatch(log, batch, clock.monotonic());
+      options.onBatch?.(appended);
     }
     if (comparePositions(log.position, from) > 0) taken = { path: name, from, to: log.position };
     // All of the longest, so the others have nothing more.

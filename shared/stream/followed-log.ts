@@ -21,7 +21,7 @@ export type FollowedLogOptions = {
   /** After it was appended. */
   readonly onBatch?: (batch: Batch) => void;
   /** Before the log jumps to a snapshot: the last chance to send what was before it. */
-  readonly onBeforeReset?: () => void;
+  readonly onBeforeReset?: (snapshot: ReceivedSnapshot) => void;
   readonly onReset?: (snapshot: ReceivedSnapshot) => void;
   /** It went from live to seeking or back. */
   readonly onTurn?: (view: FollowedView) => void;
@@ -92,7 +92,7 @@ export class FollowedLog {
         this.#options.onBatch?.(appended);
       },
       onSnapshot: snapshot => {
-        this.#options.onBeforeReset?.();
+        this.#options.onBeforeReset?.(snapshot);
         applySnapshot(log, snapshot);
         this.#options.onReset?.(snapshot);
       },

@@ -10,13 +10,18 @@
  * - it holds no timers or sockets after that.
  */
 import type { CloseVerdict } from '../wire/close-codes.ts';
-import type { Cut, ServerMessage } from '../wire/messages.ts';
+import type { Batch, Cut, ServerMessage } from '../wire/messages.ts';
 import type { Position } from '../wire/position.ts';
 
 export type StreamSource = {
   /** For people and for health: `node http://10.0.0.7:8080`. */
   readonly name: string;
   open(request: StreamRequest, sink: SourceSink): OpenStream;
+  /**
+   * Some of what this path holds after a position, `null`: from the oldest on, as it lies there; nothing: that was all. For
+   * paths that hold a bounded past, and can be asked for it without the present.
+   */
+  history?(after: Position | null): Promise<readonly Batch[]>;
 };
 
 export type StreamRequest = { readonly position: Position | null; readonly cut: Cut };

@@ -67,6 +67,10 @@ export class RedisSource implements StreamSource {
     reading.begin();
     return { close: () => reading.end('closed by us') };
   }
+
+  history(after: Position | null): Promise<readonly Batch[]> {
+    return readPage(this.#options, after === null ? '-' : `(${entryId(after)}`);
+  }
 }
 
 /** What the first look at the history says about a reader's position. */
@@ -242,19 +246,8 @@ class Reading {
     if (this.#isOpen) this.#sink.message(message);
   }
 
-  /** One page of entries after a position, in order; what is no entry of ours is passed over. */
-  async #readAfter(position: Position): Promise<Batch[]> {
-    let from = `(${entryId(position)}`;
-    for (;;) {
-      const page = (await this.#command('XRANGE', HISTORY_KEY, from, '+', 'COUNT', PAGE_ENTRIES)).map(readEntry);
-      const batches = page.flatMap(entry => entry.batches ?? []);
-      for (const { id, batches: read } of page) {
-        if (read === null) this.#options.onFault(`${HISTORY_KEY} holds ${id}, which is no batch`);
-      }
-      const last = page.at(-1);
-      if (batches.length > 0 || last === undefined) return batches;
-      from = `(${last.id}`;
-    }
+  #readAfter(position: Position): Promise<readonly Batch[]> {
+    return readPage(this.#options, `(${entryId(position)}`);
   }
 
   async #readTail(): Promise<Position | null> {
@@ -271,9 +264,27 @@ class Reading {
   }
 
   async #command(...words: readonly (string | number)[]): Promise<readonly RedisReply[]> {
-    const reply = await this.#options.connection.command(...words);
-    return Array.isArray(reply) ? reply : [];
+    return listOf(await this.#options.connection.command(...words));
   }
+}
+
+/** One page of the history from an id on, in order; what is no entry of ours is passed over. */
+async function readPage({ connection, onFault }: Required<RedisSourceOptions>, fromId: string): Promise<Batch[]> {
+  for (let from = fromId; ; ) {
+    const reply = await connection.command('XRANGE', HISTORY_KEY, from, '+', 'COUNT', PAGE_ENTRIES);
+    const page = listOf(reply).map(readEntry);
+    for (const { id, batches } of page) {
+      if (batches === null) onFault(`${HISTORY_KEY} holds ${id}, which is no batch`);
+    }
+    const batches = page.flatMap(entry => entry.batches ?? []);
+    const last = page.at(-1);
+    if (batches.length > 0 || last === undefined) return batches;
+    from = `(${last.id}`;
+  }
+}
+
+function listOf(reply: RedisReply): readonly RedisReply[] {
+  return Array.isArray(reply) ? reply : [];
 }
 
 function newest(head: SnapshotHead | null, tail: Position | null): Position {
