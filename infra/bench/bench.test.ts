@@ -70,7 +70,7 @@ describe('bench', () => {
   });
 
   it('measures the way from bytes to sealed events', () => {
-    const result = runIngestBench({ instruments: [9, 30], frames: 400, passes: 1 });
+    const result = runIngestBench({ instruments: [9, 30], warmUpFrames: 200, measuredFrames: 200, rounds: 1 });
     expect(result.bySize.map(({ instruments, frames }) => [instruments, frames])).toEqual([
       [9, 200],
       [30, 200],

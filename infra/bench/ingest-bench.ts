@@ -15,22 +15,29 @@ import { ReplayClock } from './replay-clock.ts';
 export type IngestOptions = {
   /** How many instruments; the market is as busy per instrument in all of them. */
   readonly instruments: readonly number[];
-  /** Frames of one pass. The first half acquaints the pipeline with the instruments, the second is measured. */
-  readonly frames: number;
-  /** Passes that count, after one that warms up. */
-  readonly passes: number;
+  /** Frames before those that are measured, beginning with one of each channel of each instrument: history fills. */
+  readonly warmUpFrames: number;
+  readonly measuredFrames: number;
+  /** Rounds that count, after one that warms up. */
+  readonly rounds: number;
 };
 
-export const INGEST_DEFAULTS: IngestOptions = { instruments: [100, 2_000, 10_000], frames: 60_000, passes: 5 };
+export const INGEST_DEFAULTS: IngestOptions = {
+  instruments: [100, 2_000, 10_000],
+  warmUpFrames: 60_000,
+  measuredFrames: 60_000,
+  rounds: 5,
+};
 
 export type IngestMeasure = {
   readonly instruments: number;
   readonly frames: number;
-  /** Processor time per frame: of the best pass, and of the middle one. */
+  /** Processor time per frame: of the best round, and of the middle one. */
   readonly microsecondsPerFrame: number;
   readonly medianMicrosecondsPerFrame: number;
-  /** Events sealed per frame, which says what the frames were worth. */
+  /** Events sealed per frame, and bytes of a frame, which say what the frames were worth. */
   readonly eventsPerFrame: number;
+  readonly bytesPerFrame: number;
 };
 
 export type IngestResult = {
@@ -38,7 +45,7 @@ export type IngestResult = {
   readonly node: string;
   /** At the middle one of the sizes. */
   readonly microsecondsPerFrame: number;
-  /** Cost per frame with the most instruments, divided by that with the fewest. */
+  /** Cost per frame with the most instruments, divided by that with the fewest: the middle one of the rounds' ratios. */
   readonly growth: number;
   readonly bySize: readonly IngestMeasure[];
 };
@@ -46,42 +53,67 @@ export type IngestResult = {
 /** The leader looks at waiting order books this often. */
 const FLUSH_INTERVAL_MS = 25;
 
+/**
+ * History of the same size for all, full when the measurement begins: by its age alone a hundred instruments would fill
+ * an eighth of what ten thousand fill.
+ */
+const RING_BOUNDS = { maxAgeMs: Number.POSITIVE_INFINITY, maxBytes: 16 * 1024 * 1024 };
+
+type Pass = { readonly microsecondsPerFrame: number; readonly eventsPerFrame: number };
+
+/**
+ * The sizes take turns within each round, each round beginning with another one: what the machine does besides, it does
+ * to all of them.
+ */
 export function runIngestBench(options: IngestOptions): IngestResult {
-  const bySize = options.instruments.map(instruments =>
-    measure(createMarketFrames({ instruments, frames: options.frames }), options.passes),
-  );
-  const middle = bySize[Math.floor(bySize.length / 2)]!;
+  const { warmUpFrames, measuredFrames, rounds } = options;
+  const frames = warmUpFrames + measuredFrames;
+  const sizes = options.instruments.map(instruments => ({
+    instruments,
+    market: createMarketFrames({ instruments, frames, opens: true }),
+    passes: [] as Pass[],
+  }));
+  for (let round = -1; round < rounds; round += 1) {
+    for (let turn = 0; turn < sizes.length; turn += 1) {
+      const { market, passes } = sizes[(turn + round + 1) % sizes.length]!;
+      const pass = measure(market, warmUpFrames);
+      if (round >= 0) passes.push(pass);
+    }
+  }
+  const bySize = sizes.map(({ instruments, market, passes }): IngestMeasure => {
+    const times = passes.map(pass => pass.microsecondsPerFrame);
+    const measured = market.frames.slice(warmUpFrames);
+    return {
+      instruments,
+      frames: measured.length,
+      microsecondsPerFrame: round(Math.min(...times)),
+      medianMicrosecondsPerFrame: round(medianOf(times)),
+      eventsPerFrame: round(passes[0]!.eventsPerFrame),
+      bytesPerFrame: Math.round(measured.reduce((sum, { bytes }) => sum + bytes.length, 0) / measured.length),
+    };
+  });
+  const [fewest, most] = [sizes[0]!.passes, sizes.at(-1)!.passes];
   return {
     bench: 'ingest',
     node: process.version,
-    microsecondsPerFrame: middle.microsecondsPerFrame,
-    growth: round(bySize.at(-1)!.microsecondsPerFrame / bySize[0]!.microsecondsPerFrame),
+    microsecondsPerFrame: bySize[Math.floor(bySize.length / 2)]!.microsecondsPerFrame,
+    growth: round(medianOf(most.map((pass, at) => pass.microsecondsPerFrame / fewest[at]!.microsecondsPerFrame))),
     bySize,
   };
 }
 
-function measure(market: MarketFrames, passes: number): IngestMeasure {
-  let sealed = 0;
-  const times: number[] = [];
-  const half = Math.floor(market.frames.length / 2);
-  const measured = market.frames.length - half;
-  for (let pass = -1; pass < passes; pass += 1) {
-    const pipeline = new Pipeline(market);
-    pipeline.replay(0, half);
-    const sealedBefore = pipeline.sealed;
-    const before = process.cpuUsage();
-    pipeline.replay(half, market.frames.length);
-    const { user, system } = process.cpuUsage(before);
-    if (pass >= 0) times.push((user + system) / measured);
-    sealed = pipeline.sealed - sealedBefore;
-    pipeline.expectNoRejections();
-  }
+function measure(market: MarketFrames, warmUpFrames: number): Pass {
+  const pipeline = new Pipeline(market);
+  pipeline.replay(0, warmUpFrames);
+  const sealedBefore = pipeline.sealed;
+  const before = process.cpuUsage();
+  pipeline.replay(warmUpFrames, market.frames.length);
+  const { user, system } = process.cpuUsage(before);
+  pipeline.expectNoRejections();
+  const measured = market.frames.length - warmUpFrames;
   return {
-    instruments: market.instrumentCount,
-    frames: measured,
-    microsecondsPerFrame: round(Math.min(...times)),
-    medianMicrosecondsPerFrame: round(medianOf(times)),
-    eventsPerFrame: round(sealed / measured),
+    microsecondsPerFrame: (user + system) / measured,
+    eventsPerFrame: (pipeline.sealed - sealedBefore) / measured,
   };
 }
 
@@ -89,7 +121,7 @@ function measure(market: MarketFrames, passes: number): IngestMeasure {
 class Pipeline {
   readonly #market: MarketFrames;
   readonly #clock = new ReplayClock(MARKET_START);
-  readonly #log = new StreamLog();
+  readonly #log = new StreamLog(RING_BOUNDS);
   readonly #converter = new ConverterService();
   readonly #distributor = new Distributor({ log: this.#log, clock: this.#clock, onHeartbeat: () => undefined });
 

@@ -1,4 +1,5 @@
 /** `npm run bench -- convert|ingest [--json]`: the table, or with `--json` one object on one line. */
+import { keepPausesShort } from '../../ingest-node/operations/short-pauses.ts';
 import { CONVERT_DEFAULTS, runConvertBench } from './convert-bench.ts';
 import { collectFrames } from './frame-groups.ts';
 import { INGEST_DEFAULTS, runIngestBench } from './ingest-bench.ts';
@@ -31,6 +32,7 @@ if (flags.some(flag => flag !== '--json')) {
 } else if (name === 'convert') {
   await convertBench(isJson);
 } else if (name === 'ingest') {
+  keepPausesShort();
   const result = runIngestBench(INGEST_DEFAULTS);
   console.log(isJson ? JSON.stringify(result) : ingestTable(result));
 } else {

@@ -47,6 +47,8 @@ export type MarketFramesOptions = {
   /** Trades and book changes of the mean instrument per second, counted as the simulator does. */
   readonly eventsPerInstrument?: number;
   readonly seed?: number;
+  /** Begin with one frame of each channel of each instrument, as the answers to subscriptions do. */
+  readonly opens?: boolean;
 };
 
 /**
@@ -55,7 +57,7 @@ export type MarketFramesOptions = {
  * the market are left out.
  */
 export function createMarketFrames(options: MarketFramesOptions): MarketFrames {
-  const { instruments: instrumentCount, frames: wanted, eventsPerInstrument = 2.5, seed = 1 } = options;
+  const { instruments: instrumentCount, frames: wanted, eventsPerInstrument = 2.5, seed = 1, opens = false } = options;
   const eventsPerSecond = eventsPerInstrument * instrumentCount;
   const market = new Market({ seed, instruments: instrumentCount, eventsPerSecond, startMs: MARKET_START });
   const frames: MarketFrame[] = [];
@@ -99,6 +101,12 @@ export function createMarketFrames(options: MarketFramesOptions): MarketFrames {
       } else addKorean(state, 'orderbook', state.lastTrade);
     },
   };
+  if (opens) {
+    for (const state of market.states) {
+      market.listener.traded(state, [state.lastTrade]);
+      market.listener.bookChanged(state);
+    }
+  }
   for (let now = MARKET_START + 100; frames.length < wanted; now += 100) market.advance(now);
   return { frames: frames.slice(0, wanted), instruments: instrumentsOf(market), instrumentCount };
 }

@@ -28,10 +28,11 @@ export function ingestTable(result: IngestResult): string {
     size.microsecondsPerFrame.toFixed(1),
     size.medianMicrosecondsPerFrame.toFixed(1),
     size.eventsPerFrame.toFixed(2),
+    String(size.bytesPerFrame),
   ]);
   return [
     `Node ${result.node}; the most instruments cost ${result.growth} times the fewest`,
-    ...aligned([['', 'frames', 'µs/frame', 'median', 'events/frame'], ...rows]),
+    ...aligned([['', 'frames', 'µs/frame', 'median', 'events/frame', 'bytes/frame'], ...rows]),
   ].join('\n');
 }
 
