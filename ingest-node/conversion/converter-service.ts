@@ -22,6 +22,7 @@ import type {
 import { CandleService } from './candle-service.ts';
 import { OrderBookPacer } from './order-book-pacer.ts';
 import { RejectionLog, type RejectionSample } from './rejection-log.ts';
+import { TextDigest } from './text-digest.ts';
 import { TradeMemory, type TradeMemoryOptions } from './trade-memory.ts';
 
 const DEFAULT_ORDER_BOOK_INTERVAL_MS = 250;
@@ -89,7 +90,8 @@ export class ConverterService {
   readonly #books: OrderBookPacer;
   readonly #candles = new CandleService();
   readonly #rejections: RejectionLog;
-  readonly #quotes = new Map<string, Quote>();
+  /** Digests of the last ones, by exchange and symbol. */
+  readonly #quotes = new Map<ExchangeName, Map<string, number>>();
   readonly #counts = new Map<ExchangeName, MutableCounts>();
   #inheritedFrom: EpochMillis | null = null;
 
@@ -205,13 +207,13 @@ export class ConverterService {
         return isNew;
       }
       case 'quote': {
-        const key = `${event.exchange}:${event.symbol}`;
-        const last = this.#quotes.get(key);
-        if (last !== undefined && saysTheSame(last, event)) {
+        const digest = digestOf(event);
+        const quotes = this.#quotesOf(event.exchange);
+        if (quotes.get(event.symbol) === digest) {
           this.#countsOf(event.exchange).unchangedQuotes += 1;
           return false;
         }
-        this.#quotes.set(key, event);
+        quotes.set(event.symbol, digest);
         return true;
       }
       case 'orderBook': {
@@ -223,6 +225,15 @@ export class ConverterService {
       default:
         return true;
     }
+  }
+
+  #quotesOf(exchange: ExchangeName): Map<string, number> {
+    let quotes = this.#quotes.get(exchange);
+    if (quotes === undefined) {
+      quotes = new Map();
+      this.#quotes.set(exchange, quotes);
+    }
+    return quotes;
   }
 
   #admitCandles(exchange: ExchangeName, candles: readonly Candle[] | 'refused', admitted: MarketEvent[]): void {
@@ -277,8 +288,11 @@ function convertSafely(
   }
 }
 
-function saysTheSame(some: Quote, other: Quote): boolean {
-  return (
-    some.bid === other.bid && some.ask === other.ask && some.bidSize === other.bidSize && some.askSize === other.askSize
-  );
+function digestOf({ bid, bidSize, ask, askSize }: Quote): number {
+  const digest = new TextDigest();
+  digest.add(bid ?? '');
+  digest.add(bidSize ?? '');
+  digest.add(ask ?? '');
+  digest.add(askSize ?? '');
+  return digest.value;
 }

@@ -7,10 +7,18 @@
  *
  * The pacer holds no timer and reads no clock: the caller offers books with the time they came and asks for the due ones.
  */
-import type { Level, OrderBook } from '../../shared/model/market-event.ts';
+import type { ExchangeName } from '../../shared/model/exchange.ts';
+import type { OrderBook } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
+import { TextDigest } from './text-digest.ts';
 
-type PacedBook = { published: OrderBook; publishedAt: EpochMillis; waiting: OrderBook | null };
+/** Of what was published only a digest is kept: the levels of thousands of books would live, and be moved, for nothing. */
+type PacedBook = {
+  published: number;
+  publishedAt: EpochMillis;
+  waiting: OrderBook | null;
+  waitingDigest: number;
+};
 
 /** What became of an offered book. */
 export type Pacing =
@@ -25,7 +33,7 @@ export type Pacing =
 
 export class OrderBookPacer {
   readonly #intervalMs: number;
-  readonly #books = new Map<string, PacedBook>();
+  readonly #books = new Map<ExchangeName, Map<string, PacedBook>>();
   readonly #waiting = new Set<PacedBook>();
 
   /** `intervalMs` 0 lets every changed book pass. */
@@ -34,24 +42,26 @@ export class OrderBookPacer {
   }
 
   offer(book: OrderBook, now: EpochMillis): Pacing {
-    const key = `${book.exchange}:${book.symbol}`;
-    const paced = this.#books.get(key);
+    const digest = digestOf(book);
+    const books = this.#booksOf(book.exchange);
+    const paced = books.get(book.symbol);
     if (paced === undefined) {
-      this.#books.set(key, { published: book, publishedAt: now, waiting: null });
+      books.set(book.symbol, { published: digest, publishedAt: now, waiting: null, waitingDigest: 0 });
       return 'publish';
     }
-    if (sameLevels(paced.published.bids, book.bids) && sameLevels(paced.published.asks, book.asks)) {
+    if (paced.published === digest) {
       this.#stopWaiting(paced);
       return 'unchanged';
     }
     if (this.#isDue(paced, now)) {
       this.#stopWaiting(paced);
-      paced.published = book;
+      paced.published = digest;
       paced.publishedAt = now;
       return 'publish';
     }
     const hadOne = paced.waiting !== null;
     paced.waiting = book;
+    paced.waitingDigest = digest;
     this.#waiting.add(paced);
     return hadOne ? 'replace' : 'wait';
   }
@@ -62,7 +72,7 @@ export class OrderBookPacer {
     for (const paced of this.#waiting) {
       if (paced.waiting === null || !this.#isDue(paced, now)) continue;
       due.push(paced.waiting);
-      paced.published = paced.waiting;
+      paced.published = paced.waitingDigest;
       paced.publishedAt = now;
       this.#stopWaiting(paced);
     }
@@ -80,6 +90,15 @@ export class OrderBookPacer {
     return this.#waiting.size;
   }
 
+  #booksOf(exchange: ExchangeName): Map<string, PacedBook> {
+    let books = this.#books.get(exchange);
+    if (books === undefined) {
+      books = new Map();
+      this.#books.set(exchange, books);
+    }
+    return books;
+  }
+
   /** A clock that was set back makes every book due: better one too early than none for an hour. */
   #isDue(paced: PacedBook, now: EpochMillis): boolean {
     return now - paced.publishedAt >= this.#intervalMs || now < paced.publishedAt;
@@ -91,10 +110,15 @@ export class OrderBookPacer {
   }
 }
 
-function sameLevels(some: readonly Level[], others: readonly Level[]): boolean {
-  if (some.length !== others.length) return false;
-  for (let i = 0; i < some.length; i += 1) {
-    if (some[i]![0] !== others[i]![0] || some[i]![1] !== others[i]![1]) return false;
+function digestOf({ bids, asks }: OrderBook): number {
+  const digest = new TextDigest();
+  for (const side of [bids, asks]) {
+    for (const [price, size] of side) {
+      digest.add(price);
+      digest.add(size);
+    }
+    // A level may not pass for one of the other side.
+    digest.add('');
   }
-  return true;
+  return digest.value;
 }
