@@ -141,7 +141,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
       ...infrastructure.health(),
       ...services.health(),
     ],
-    feeds: () => (role.isLeading ? leader.feeds() : feedHealthOf(log.latest.events())),
+    feeds: () => (role.isLeading ? leader.feeds() : feedHealthOf(log.latest.feeds())),
     conversion: () => ({ tradeBackfill: leader.tradeBackfillCounts(), deltaBooks: leader.deltaBookCounts() }),
   };
   let isStopping = false;

@@ -104,7 +104,7 @@ export class Hub extends DurableObject<Env> {
     const { log, upstream } = this.#core;
     const { latest, position } = log;
     const shards = this.#core.shards();
-    return viewHealth({ hub: this.#name, upstream, redis, ingest, position, events: latest.events(), shards });
+    return viewHealth({ hub: this.#name, upstream, redis, ingest, position, events: latest.feeds(), shards });
   }
 
   async #dial(shard: string): Promise<void> {

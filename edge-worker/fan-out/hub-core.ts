@@ -1,5 +1,5 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
-import { encodeParts } from '../../shared/stream/parts.ts';
+import { joinParts } from '../../shared/stream/parts.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
@@ -230,7 +230,7 @@ export class HubCore {
     if (isUsable) return cached.parts;
     const { lineage } = this.#tail;
     const parts = CUTS.flatMap(cut => {
-      const encoded = encodeParts(this.#upstream.log.latest.events(cut));
+      const encoded = joinParts(this.#upstream.log.latest.textsOf(cut));
       return encoded.map((events, index) => ({
         cut,
         position,

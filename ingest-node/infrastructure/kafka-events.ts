@@ -171,13 +171,7 @@ export class KafkaEvents {
     const gap = writeGap(from, to, writing);
     const records = new Map(Array.from({ length: this.#partitions }, (_, partition) => [partition, [gap]]));
     const next = log.ring.start;
-    const toCome = new Set<MarketEvent>();
-    for (let number = next; number < log.ring.end; number++) {
-      for (const event of log.ring.at(number)!.batch.events) toCome.add(event);
-    }
-    for (const event of log.latest.events()) {
-      if (!toCome.has(event)) await this.#put(records, event, writeState(event, to, writing));
-    }
+    for (const event of log.latest.eventsUntil(to)) await this.#put(records, event, writeState(event, to, writing));
     await this.#options.connection.appendEach(EVENTS_TOPIC, records);
     if (this.#loop.term !== term) return;
     this.gaps++;

@@ -302,8 +302,8 @@ export class NodeRole {
   /** Those of which the leader has something that we could miss. */
   #liveExchanges(): Set<ExchangeName> {
     const exchanges = new Set<ExchangeName>();
-    for (const event of this.#options.log.latest.events()) {
-      if (event.type === 'feed' && event.state === 'live') exchanges.add(event.exchange);
+    for (const event of this.#options.log.latest.feeds()) {
+      if (event.state === 'live') exchanges.add(event.exchange);
     }
     return exchanges;
   }

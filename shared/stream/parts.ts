@@ -9,11 +9,18 @@ const ENVELOPE_BYTES = 2_048;
 
 /** The encoded events (`[…]` without the brackets) of each part; at least one part, which may be empty. */
 export function encodeParts(events: readonly MarketEvent[], maxBytes: number = MAX_PART_BYTES): string[] {
+  return joinParts(
+    events.map(event => JSON.stringify(event)),
+    maxBytes,
+  );
+}
+
+/** The same of events that are encoded already. */
+export function joinParts(events: readonly string[], maxBytes: number = MAX_PART_BYTES): string[] {
   const parts: string[] = [];
   let texts: string[] = [];
   let size = ENVELOPE_BYTES;
-  for (const event of events) {
-    const text = JSON.stringify(event);
+  for (const text of events) {
     if (texts.length > 0 && size + text.length + 1 > maxBytes) {
       parts.push(texts.join(','));
       texts = [];
@@ -27,9 +34,9 @@ export function encodeParts(events: readonly MarketEvent[], maxBytes: number = M
 }
 
 /** A message whose `events` are already encoded: the envelope is small, the events are encoded once. */
-export function withEvents(envelope: Record<string, unknown>, encodedEvents: string): string {
+export function withEvents(envelope: Record<string, unknown>, encodedEvents: string, name = 'events'): string {
   const head = JSON.stringify(envelope);
-  return `${head.slice(0, -1)},"events":[${encodedEvents}]}`;
+  return `${head.slice(0, -1)},"${name}":[${encodedEvents}]}`;
 }
 
 /** A message on its way in parts. */

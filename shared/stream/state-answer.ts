@@ -1,4 +1,5 @@
 /** What `/api/snapshot` and `/api/tickers` answer, the same on a node and at the edge. */
+import { withEvents } from './parts.ts';
 import { matchesQuery, parseStateQuery } from './state-query.ts';
 import type { StreamLog } from './stream-log.ts';
 
@@ -22,12 +23,13 @@ export function answerStateQuery(
   // The state changes with the position only, so the position names it.
   const tag = `"${position.epoch}-${position.offset}"`;
   if (matchesTag(ifNoneMatch, tag)) return { status: 304, tag };
-  const events = latest
-    .events()
-    .filter(event => (kind === 'snapshot' || event.type === 'ticker') && matchesQuery(event, parsed.query));
+  const texts = latest.texts(
+    head => (kind === 'snapshot' || head.type === 'ticker') && matchesQuery(head, parsed.query),
+  );
   const { epoch, offset } = position;
-  const body = kind === 'snapshot' ? { epoch, offset, lineage, events } : { epoch, offset, tickers: events };
-  return { status: 200, tag, body: JSON.stringify(body) };
+  const [envelope, name] =
+    kind === 'snapshot' ? [{ epoch, offset, lineage }, 'events'] : [{ epoch, offset }, 'tickers'];
+  return { status: 200, tag, body: withEvents(envelope, texts.join(','), name) };
 }
 
 /** Whether the reader has it already. A proxy on the way may have made the tag a weak one. */

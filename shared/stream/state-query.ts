@@ -1,6 +1,7 @@
 /** The question that `/api/snapshot` and `/api/tickers` answer; `/api/instruments` reads it too. */
 import { EXCHANGES, type ExchangeName, isExchangeName } from '../model/exchange.ts';
-import { EVENT_TYPES, type EventType, type MarketEvent } from '../model/market-event.ts';
+import { EVENT_TYPES, type EventType } from '../model/market-event.ts';
+import type { StateHead } from './latest-state.ts';
 
 /** `null` means all. */
 export type StateQuery = {
@@ -41,7 +42,7 @@ export function parseStateQuery(params: URLSearchParams): StateQueryResult {
   };
 }
 
-export function matchesQuery(event: MarketEvent, { exchanges, symbols, types }: StateQuery): boolean {
+export function matchesQuery(event: StateHead, { exchanges, symbols, types }: StateQuery): boolean {
   return (
     (exchanges === null || exchanges.has(event.exchange)) &&
     (types === null || types.has(event.type)) &&

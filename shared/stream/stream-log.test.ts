@@ -138,6 +138,24 @@ describe('encoding', () => {
     expect(leader.log.encodedBatch(batch, 'lite')).toBe(leader.log.encodedBatch(batch, 'full'));
   });
 
+  test('a batch says the same after its events have been let go of', () => {
+    const leader = new Publisher();
+    leader.beginEpoch(5);
+    const batches = Array.from({ length: 20 }, (_, number) =>
+      leader.seal(ticker('A/KRW', { last: String(number) }), orderBook()),
+    );
+    for (const [number, batch] of batches.entries()) {
+      const remembered = leader.log.ring.at(number)!.batch;
+      expect(remembered).toEqual(batch);
+      expect({ ...remembered }).toEqual(batch);
+      expect(decoded(leader.log.encodedBatch(remembered, 'full'))).toEqual(batch);
+      expect(decoded(leader.log.encodedBatch(remembered, 'lite'))).toMatchObject({ events: [{ type: 'ticker' }] });
+    }
+    const [oldest, newest] = [0, 19].map(number => leader.log.ring.at(number)!.batch);
+    expect(oldest!.events).not.toBe(batches[0]!.events);
+    expect(newest!.events).toBe(batches[19]!.events);
+  });
+
   test('[SNP1] a snapshot is encoded once at a position, and anew at the next', () => {
     const leader = new Publisher();
     leader.beginEpoch(5);

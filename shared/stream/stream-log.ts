@@ -1,11 +1,12 @@
 import type { MarketEvent } from '../model/market-event.ts';
 import { encodeMessage } from '../wire/json-codec.ts';
-import { type Batch, type Cut, isInCut, type SnapshotReason } from '../wire/messages.ts';
+import { type Batch, CUTS, type Cut, isInCut, type SnapshotReason } from '../wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../wire/position.ts';
 import { DEFAULT_RING_BOUNDS, HistoryRing, type RingBounds } from './history-ring.ts';
-import { LatestState } from './latest-state.ts';
+import { LatestTexts } from './latest-texts.ts';
 import { epochAfter, normalise, relate } from './lineage.ts';
-import { encodeParts, withEvents } from './parts.ts';
+import { joinParts, withEvents } from './parts.ts';
+import { RememberedBatch } from './remembered-batch.ts';
 
 /** What somebody who brings a position is to be sent first. */
 export type ResumePlan =
@@ -19,7 +20,8 @@ export type EncodedState = { readonly position: Position; readonly messages: rea
 type Beginning = {
   readonly epoch: number;
   readonly lineage: Lineage;
-  readonly events: readonly MarketEvent[];
+  /** The events of each cut, encoded one by one. */
+  readonly texts: ReadonlyMap<Cut, readonly string[]>;
   readonly encoded: Map<Cut, readonly string[]>;
 };
 
@@ -30,13 +32,19 @@ type EncodedSnapshot = {
 };
 
 /**
+ * Batches that keep their events: what readers ask for who take a few at a time, such as a sink that paces itself. The
+ * collector of young objects finds no more than these of the past.
+ */
+const KEPT_DECODED = 8;
+
+/**
  * The sealed stream as one node knows it: position, lineage, latest state and recent history, which move together and
  * only by whole batches. The leader appends what it seals; followers and edge hubs append what they receive; every
  * session and every sink reads it through a cursor. There is no other copy of the stream and no queue per reader.
  */
 export class StreamLog {
   readonly ring: HistoryRing;
-  readonly #latest = new LatestState();
+  readonly #latest = new LatestTexts();
   readonly #listeners = new Set<() => void>();
   #generation = 0;
   #writer = 0;
@@ -46,6 +54,8 @@ export class StreamLog {
   /** Of the epochs whose beginning the ring reaches back to, oldest first. */
   #beginnings: Beginning[] = [];
   #encoded = new WeakMap<Batch, Map<Cut, string>>();
+  /** The newest batches, which still have their events. */
+  #decoded: RememberedBatch[] = [];
 
   constructor(bounds: RingBounds = DEFAULT_RING_BOUNDS) {
     this.ring = new HistoryRing(bounds);
@@ -69,7 +79,7 @@ export class StreamLog {
     return this.#lineage;
   }
 
-  get latest(): LatestState {
+  get latest(): LatestTexts {
     return this.#latest;
   }
 
@@ -114,15 +124,20 @@ export class StreamLog {
       );
     }
     this.#writer = batch.writer;
-    for (const event of batch.events) this.#latest.apply(event);
     this.#position = { epoch: batch.epoch, offset: batch.next - 1 };
-    this.ring.push({ batch, bytes: this.encodedBatch(batch, 'full').length, at });
+    const { events, ...envelope } = batch;
+    const texts = events.map(event => {
+      const text = JSON.stringify(event);
+      this.#latest.apply(event, batch.epoch, text);
+      return text;
+    });
+    this.#remember(batch, withEvents(envelope, texts.join(',')), at);
     this.#forgetBeginnings();
     this.#notify();
   }
 
   /** Starts anew from a snapshot: history before it is not ours to serve. */
-  reset(position: Position, writer: number, lineage: Lineage, events: Parameters<LatestState['reset']>[0]): void {
+  reset(position: Position, writer: number, lineage: Lineage, events: readonly MarketEvent[]): void {
     this.#writer = writer;
     this.#position = position;
     this.#lineage = lineage;
@@ -167,7 +182,7 @@ export class StreamLog {
     const position = { epoch: beginning.epoch, offset: 0 };
     let messages = beginning.encoded.get(cut);
     if (messages === undefined) {
-      const parts = encodeParts(beginning.events.filter(event => isInCut(event, cut)));
+      const parts = joinParts(beginning.texts.get(cut)!);
       messages = snapshotOf(position, 'diverged', beginning.lineage, parts);
       beginning.encoded.set(cut, messages);
     }
@@ -178,7 +193,7 @@ export class StreamLog {
   snapshotMessages(cut: Cut, reason: SnapshotReason): readonly string[] {
     let cached = this.#snapshots.get(cut);
     if (cached === undefined || comparePositions(cached.position, this.#position) !== 0) {
-      cached = { position: this.#position, parts: encodeParts(this.#latest.events(cut)), messages: new Map() };
+      cached = { position: this.#position, parts: joinParts(this.#latest.textsOf(cut)), messages: new Map() };
       this.#snapshots.set(cut, cached);
     }
     const known = cached.messages.get(reason);
@@ -206,10 +221,19 @@ export class StreamLog {
     return text;
   }
 
+  #remember(sealed: Batch, text: string, at: number): void {
+    const remembered = new RememberedBatch(sealed, text);
+    const { batch } = remembered;
+    this.#encoded.set(batch, new Map([['full', text]]));
+    this.#decoded.push(remembered);
+    if (this.#decoded.length > KEPT_DECODED) this.#decoded.shift()!.letGo();
+    this.ring.push({ batch, bytes: text.length, at });
+  }
+
   #rememberBeginning(): void {
     const { epoch } = this.#position;
-    const events = this.#latest.events();
-    this.#beginnings.push({ epoch, lineage: this.#lineage, events, encoded: new Map() });
+    const texts = new Map(CUTS.map(cut => [cut, this.#latest.textsOf(cut)]));
+    this.#beginnings.push({ epoch, lineage: this.#lineage, texts, encoded: new Map() });
   }
 
   #forgetBeginnings(): void {

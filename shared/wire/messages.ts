@@ -8,7 +8,7 @@ export type Cut = 'full' | 'lite';
 export const CUTS = ['full', 'lite'] as const satisfies readonly Cut[];
 
 /** Whether an event belongs to a cut. */
-export function isInCut(event: MarketEvent, cut: Cut): boolean {
+export function isInCut(event: Pick<MarketEvent, 'type'>, cut: Cut): boolean {
   return cut === 'full' || event.type !== 'orderBook';
 }
 
