@@ -17,6 +17,7 @@ import { createHttpApp } from './operations/http-app.ts';
 import { HttpServer } from './operations/http-server.ts';
 import { InstrumentDirectory } from './operations/instrument-directory.ts';
 import type { Logger } from './operations/logger.ts';
+import { reportMode } from './operations/mode-report.ts';
 import { createSettingsRoutes } from './operations/settings-routes.ts';
 import { recordRoute } from './recording/record-route.ts';
 import { TrafficRecorder } from './recording/traffic-recorder.ts';
@@ -52,6 +53,9 @@ export type IngestNode = {
 /** The others should know soon, and not be told all the time. */
 const REPORT_LOAD_EVERY_MS = 1_000;
 
+/** By then every infrastructure has answered that is going to. */
+const SAY_MODE_AFTER_MS = 3_000;
+
 /**
  * Settings → services → role. Rejects with a plain line when a port is taken, another node uses the same data folder, or
  * the folder cannot be used; what was started until then is stopped again.
@@ -72,10 +76,15 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     onRefused: epoch => role.outranked(epoch, 'the database knows a later term'),
   });
   const services = await NodeServices.open({ config, clock, logger, ...(host === undefined ? {} : { host }) });
-  const infrastructure = new Infrastructure({
+  let isModeSaid = false;
+  const sayMode = () => {
+    isModeSaid = true;
+    reportMode(infrastructure.mode, infrastructure.health(), logger);
+  };
+  const infrastructure: Infrastructure = new Infrastructure({
     services: services.infrastructure,
     clock,
-    onModeChange: mode => logger.warn({ ...mode }, 'mode'),
+    onModeChange: () => sayMode(),
   });
   const election = await createElection({
     config,
@@ -211,9 +220,11 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
 
   const reportLoad = () => election.reportLoad(sessions.size, isStopping);
   let loadReport: NodeJS.Timeout | undefined;
+  let cancelLook = () => {};
 
   const stop = async () => {
     isStopping = true;
+    cancelLook();
     reportLoad();
     await controlServer.stop();
     await role.retire();
@@ -245,10 +256,15 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     );
     await services.start();
     infrastructure.start();
+    cancelLook = clock.setTimer(SAY_MODE_AFTER_MS, () => {
+      const { configured, active } = infrastructure.mode;
+      // What has never answered has not changed either.
+      if (!isModeSaid && configured !== active) sayMode();
+    });
     const port = await httpServer.listen();
     await role.start();
     loadReport = setInterval(reportLoad, REPORT_LOAD_EVERY_MS);
-    logger.info({ port, exchanges: config.exchanges, state: election.status.state }, 'the node runs');
+    logger.info({ port, exchanges: config.exchanges }, 'the node runs');
     return { url: `http://127.0.0.1:${port}`, port, gatewayUrl: services.gatewayUrl, log, sessions, stop };
   } catch (error) {
     await stop();

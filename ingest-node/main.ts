@@ -13,15 +13,23 @@ if (!result.ok) {
 const { config } = result;
 keepPausesShort();
 try {
-  const starting = startIngestNode({ config, logger: createLogger(config.logLevel, { node: config.nodeId }) });
+  const logger = createLogger(config.logLevel, { node: config.nodeId });
+  const starting = startIngestNode({ config, logger });
   let endingSince: number | null = null;
   // A signal may come in the middle of the start, and twice: from the terminal, and from npm that passes it on. A later one
   // means impatience: a handover may take ten seconds.
   const end = () => {
-    if (endingSince !== null && performance.now() - endingSince > 500) process.exit(0);
+    if (endingSince !== null && performance.now() - endingSince > 500) {
+      console.error('Ended at once: what was under way is left unfinished.');
+      process.exit(1);
+    }
     if (endingSince !== null) return;
     endingSince = performance.now();
-    starting.then(node => node.stop()).finally(() => process.exit(0));
+    logger.info({}, 'ending; a second signal ends it at once');
+    starting
+      .then(node => node.stop())
+      .then(() => logger.info({ tookMs: Math.round(performance.now() - endingSince!) }, 'ended'))
+      .finally(() => process.exit(0));
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);

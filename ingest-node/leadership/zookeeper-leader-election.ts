@@ -16,6 +16,7 @@ import type {
   TermEnd,
 } from './leader-election.ts';
 import { OneAtATime } from './one-at-a-time.ts';
+import { wordsFor } from './state-words.ts';
 import type { ZookeeperClient } from './zookeeper-client.ts';
 import { isFault, type ZookeeperFault } from './zookeeper-error.ts';
 import { type Identity, ZookeeperOwnNode } from './zookeeper-own-node.ts';
@@ -37,6 +38,10 @@ export type ZookeeperElectionOptions = {
 
 /** What the other memories may take of a takeover. */
 const MEMORY_TIMEOUT_MS = 500;
+/** At the start, when it has not answered for so long. */
+const UNREACHED_AFTER_MS = 3_000;
+/** Longer than the session of an earlier life of this node can last by the usual settings. */
+const NAMESAKE_AFTER_MS = 15_000;
 /** After ZooKeeper refused what should work: access lists, quotas. */
 const REFUSAL_BACKOFF = { baseMs: 500, capMs: 30_000 };
 
@@ -72,6 +77,10 @@ export class ZookeeperLeaderElection implements LeaderElection {
   #cancelPatience: CancelTimer = () => {};
   #cancelRetry: CancelTimer = () => {};
   #cancelRoll: CancelTimer = () => {};
+  #cancelUnreached: CancelTimer = () => {};
+  /** Since when another one of our name is in the queue (monotonic). */
+  #namesakeSince: number | null = null;
+  #isNamesakeTold = false;
 
   constructor(options: ZookeeperElectionOptions) {
     const { clock, identity, address, random = Math.random } = options;
@@ -106,6 +115,7 @@ export class ZookeeperLeaderElection implements LeaderElection {
   async start(onEvent: (event: LeadershipEvent) => void): Promise<void> {
     this.#onEvent = onEvent;
     this.#step({ type: 'start' });
+    this.#cancelUnreached = this.#options.clock.setTimer(UNREACHED_AFTER_MS, () => this.#sayIfUnreached());
   }
 
   async stop(): Promise<void> {
@@ -169,7 +179,7 @@ export class ZookeeperLeaderElection implements LeaderElection {
       const before = this.#state;
       const { state, effects } = stepCandidate(before, next, this.#options.clock.now());
       this.#state = state;
-      if (state.name !== before.name) this.#report(state);
+      if (state.name !== before.name) this.#report(before, state);
       for (const effect of effects) this.#carryOut(effect);
     }
     this.#isStepping = false;
@@ -223,6 +233,7 @@ export class ZookeeperLeaderElection implements LeaderElection {
       case 'leave':
         this.#cancelRetry();
         this.#cancelRoll();
+        this.#cancelUnreached();
         this.#left.resolve(this.#session.stop());
         return;
     }
@@ -239,11 +250,21 @@ export class ZookeeperLeaderElection implements LeaderElection {
     }
   }
 
-  #report(state: CandidateState): void {
+  #report(before: CandidateState, state: CandidateState): void {
     const reason = 'reason' in state ? state.reason : undefined;
     this.#leadership.set(UP.has(state.name) ? 'up' : state.name === 'suspended' ? 'degraded' : 'down', reason);
-    const epoch = termOf(state)?.epoch;
-    this.#options.logger[reason === undefined ? 'info' : 'warn']({ state: state.name, epoch, reason }, 'leadership');
+    const words = wordsFor(before, state);
+    if (words !== null) this.#options.logger[words.level]({ epoch: termOf(state)?.epoch, reason }, words.message);
+  }
+
+  /** A session that never began changes no state. */
+  #sayIfUnreached(): void {
+    if (this.#state.name !== 'disconnected') return;
+    const reason = this.#session.lastError ?? 'no answer';
+    this.#options.logger.warn(
+      { reason },
+      'ZooKeeper has not been reached: nobody can be elected, and it is tried again',
+    );
   }
 
   #announce(leader: LeaderInfo | { readonly self: RevocableTerm } | null): void {
@@ -319,7 +340,23 @@ export class ZookeeperLeaderElection implements LeaderElection {
     return this.#attempt(async client => {
       await this.#own.write(client);
       await this.#roll.call(client, this.#own.name);
+      this.#watchForNamesake();
     });
+  }
+
+  /** An earlier life of this node stands in the queue until its session is over, and says nothing new meanwhile. */
+  #watchForNamesake(): void {
+    const { clock, logger } = this.#options;
+    const { node, startedAt } = this.#own.record;
+    const isThere = this.#roll.others.some(other => other.node === node && other.startedAt !== startedAt);
+    if (!isThere) {
+      this.#namesakeSince = null;
+      return;
+    }
+    this.#namesakeSince ??= clock.monotonic();
+    if (this.#isNamesakeTold || clock.monotonic() - this.#namesakeSince < NAMESAKE_AFTER_MS) return;
+    this.#isNamesakeTold = true;
+    logger.warn({ nodeId: node }, 'another node has the same name: give each its own NODE_ID');
   }
 
   #askMemories(): Promise<RememberedEpochs> {

@@ -42,6 +42,8 @@ const FLUSH_INTERVAL_MS = 25;
 const LOOK_FOR_MISSED_EVERY_MS = 1_000;
 /** After a feed is live: its subscription, the settling, and a first page. */
 const NOTICED_AFTER_MS = 5_000;
+/** The reason of a feed that was ended by us. */
+const FEED_STOPPED = 'stopped';
 const READING_BACK = 'missed trades are being read back';
 
 /** The feed that says whether missed trades of an exchange are being read back: it is live, and has a reason while so. */
@@ -383,10 +385,8 @@ export class Leader {
   #feedState(exchange: ExchangeName, { key, state, since, reason }: FeedReport): void {
     const { logger, onFeedState } = this.#options;
     this.#publishFeed(exchange, { key, state, since, reason });
-    logger[state === 'down' || state === 'stale' ? 'warn' : 'info'](
-      { exchange, feed: key, state, reason },
-      'feed state',
-    );
+    const isTrouble = state === 'stale' || (state === 'down' && reason !== FEED_STOPPED);
+    logger[isTrouble ? 'warn' : 'info']({ exchange, feed: key, state, reason }, 'feed state');
     onFeedState?.(exchange, { key, state, since, reason });
   }
 

@@ -8,7 +8,7 @@ import { comparePositions, type Position } from '../../shared/wire/position.ts';
 import { Distributor } from '../distribution/distributor.ts';
 import type { SessionRegistry } from '../distribution/session-registry.ts';
 import type { Infrastructure } from '../infrastructure/composite-service.ts';
-import type { LeaderElection, LeadershipEvent, Term } from '../leadership/leader-election.ts';
+import type { LeaderElection, LeaderInfo, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
 import { type HeardBatch, JoinedStream } from './joined-stream.ts';
 import { backfillKey, type Leader } from './leader.ts';
@@ -141,6 +141,7 @@ export class NodeRole {
       case 'leader': {
         const isSelf = event.leader !== null && event.leader.epoch === election.status.term?.epoch;
         this.#leaderIs(isSelf ? null : (event.leader?.url ?? null));
+        this.#sayWho(event.leader, isSelf);
         return;
       }
       case 'lead':
@@ -158,7 +159,7 @@ export class NodeRole {
         });
         return;
       case 'stopLeading':
-        logger.warn({ epoch: event.term.epoch, reason: event.reason, detail: event.detail }, 'no longer leading');
+        this.#sayWhy(event);
         void this.#queue(() => this.#stepDown(event.term));
         return;
       case 'prepare':
@@ -168,6 +169,20 @@ export class NodeRole {
         void this.#queue(() => this.#coolDown());
         return;
     }
+  }
+
+  #sayWho(leader: LeaderInfo | null, isSelf: boolean): void {
+    const { logger } = this.#options;
+    // Who is about to end has said so, and who leads without ZooKeeper's answer, too.
+    if (this.#isRetired || (leader === null && this.#term !== null)) return;
+    if (leader === null) logger.info({}, 'no node is known to lead');
+    else if (!isSelf) logger.info({ leader: leader.node, url: leader.url, epoch: leader.epoch }, 'another node leads');
+  }
+
+  #sayWhy({ term, reason, detail }: LeadershipEvent & { type: 'stopLeading' }): void {
+    const isMeant = reason === 'released' || reason === 'stopped';
+    const why = isMeant ? {} : { reason, detail };
+    this.#options.logger[isMeant ? 'info' : 'warn']({ epoch: term.epoch, ...why }, 'no longer leading');
   }
 
   #leaderIs(url: string | null): void {
