@@ -18,7 +18,7 @@ import type {
 export type SoloElectionOptions = {
   /** How this node is known: its name, and where its stream is. */
   readonly identity: { readonly node: string; readonly url: string | null };
-  readonly file: EpochFile;
+  readonly file: Pick<EpochFile, 'read' | 'write'>;
   /** Who else remembers epochs. */
   readonly memories?: readonly EpochMemory[];
   readonly clock: Clock;

@@ -55,7 +55,9 @@ export class ZookeeperSession {
   #cancelLapse: CancelTimer = () => {};
   /** Round trip of the last acknowledged heartbeat. */
   latencyMs: number | null = null;
-  lastError: string | null = null;
+  #lastError: string | null = null;
+  /** What went wrong since the last acknowledgement. */
+  #trouble: string | null = null;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -76,6 +78,16 @@ export class ZookeeperSession {
   /** What was asked for, or less if the servers grant less. */
   get timeoutMs(): number {
     return Math.min(this.#options.address.sessionTimeoutMs, this.#key?.timeoutMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Stays after the recovery. */
+  get lastError(): string | null {
+    return this.#lastError;
+  }
+
+  set lastError(error: string) {
+    this.#lastError = error;
+    this.#trouble = error;
   }
 
   start(): void {
@@ -107,6 +119,7 @@ export class ZookeeperSession {
 
   /** Another write than a heartbeat was acknowledged. */
   confirm(sent: Moment): void {
+    this.#trouble = null;
     this.lease.renew(sent, this.timeoutMs);
     if (!this.lease.holds()) return;
     this.#watchLease();
@@ -244,7 +257,7 @@ export class ZookeeperSession {
     this.#cancelLapse = this.#options.clock.setTimer(Math.ceil(this.lease.remainingMs()), () => {
       if (this.lease.remainingMs() > 0) this.#watchLease();
       else
-        this.#options.onLapsed(`nothing was acknowledged for ${this.timeoutMs / 2} ms: ${this.lastError ?? 'silence'}`);
+        this.#options.onLapsed(`nothing was acknowledged for ${this.timeoutMs / 2} ms: ${this.#trouble ?? 'silence'}`);
     });
   }
 

@@ -136,7 +136,7 @@ export class NodeRole {
   }
 
   #told(event: LeadershipEvent): void {
-    const { sessions, election, logger } = this.#options;
+    const { sessions, election } = this.#options;
     switch (event.type) {
       case 'leader': {
         const isSelf = event.leader !== null && event.leader.epoch === election.status.term?.epoch;
@@ -254,10 +254,11 @@ export class NodeRole {
     if (!this.#isRetired) this.#follow();
   }
 
-  /** Events of our feeds: sealed while we lead, kept while we are about to, nobody's business otherwise. */
+  /** Events of our feeds: sealed while we lead, kept while we are about to, and what comes until they are closed is owed. */
   #offer(events: readonly MarketEvent[]): void {
     if (this.#term !== null) this.distributor.offer(events);
     else if (this.#isWarming) this.#owed.offer(events);
+    else this.#owed.keep(events);
   }
 
   #begunAnew({ events, position, lineage, reason }: ReceivedSnapshot): void {
