@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
 import { numberedTrade } from '../../shared/model/testing/market-events.ts';
+import type { StreamSource } from '../../shared/stream/source.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { MemorySource } from '../../shared/stream/testing/memory-source.ts';
 import { Publisher } from '../../shared/stream/testing/publisher.ts';
+import type { Position } from '../../shared/wire/position.ts';
 import { readRecentPast } from './recent-past.ts';
 
 /** A node whose history reaches back 60 s. */
@@ -41,6 +43,32 @@ test('[TRD1] of a long epoch as much as is there, or somewhat less', async () =>
   const ids = await read();
   expect(ids).toEqual(Array.from({ length: ids.length }, (_, index) => 5_000 - ids.length + index));
   expect(ids.length).toBe(2_000);
+});
+
+test('[TRD1] a path that may hold hours is asked for a minute of all markets, then for less', async () => {
+  const asked: (Position | null)[] = [];
+  const source: StreamSource = {
+    name: 'hours',
+    open: ({ position }, sink) => {
+      asked.push(position);
+      sink.closed('not that far', 'reconnect');
+      return { close: () => {} };
+    },
+  };
+  const head = { epoch: 7, offset: 6_000 };
+  const lineage = [
+    { epoch: 5, end: 1_000_000 },
+    { epoch: 6, end: 50_000 },
+  ];
+  const clock = new ManualClock();
+  expect(await readRecentPast({ sources: [source], head, lineage, withinMs: 1_500, clock })).toEqual([]);
+  expect(asked.slice(0, 4)).toEqual([
+    { epoch: 5, offset: 800_000 },
+    { epoch: 5, offset: 928_000 },
+    { epoch: 5, offset: 992_000 },
+    { epoch: 6, offset: 24_000 },
+  ]);
+  expect(asked.at(-1)).toEqual({ epoch: 7, offset: 5_500 });
 });
 
 test('a path that is silent or has nothing makes room for the next, within the time', async () => {

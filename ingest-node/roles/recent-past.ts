@@ -18,11 +18,8 @@ export type RecentPastRequest = {
   readonly clock: Clock;
 };
 
-/** Where a path cannot say how far back it reaches, these distances are tried in the present epoch, the farthest first. */
+/** Where a path cannot say how far back it reaches, these distances are tried, the farthest first. */
 const EVENTS_BACK = [256_000, 128_000, 64_000, 32_000, 16_000, 8_000, 4_000, 2_000, 1_000, 500];
-
-/** More than that of one path, which may hold hours, is not wanted. */
-const MAX_EVENTS = 500_000;
 
 /** A path may be this far behind the reader's own, and brings the rest soon. */
 const LOOK_AGAIN_MS = 20;
@@ -45,7 +42,7 @@ export async function readRecentPast(request: RecentPastRequest): Promise<readon
   for (const from of placesBefore(head, lineage)) {
     for (const source of sources) {
       if (leftMs() <= 0) return [];
-      const wanted = { source, from, to: head, withinMs: leftMs(), clock, maxEvents: MAX_EVENTS, takesSnapshot: false };
+      const wanted = { source, from, to: head, withinMs: leftMs(), clock, takesSnapshot: false };
       const { outcome, batches } = await catchUp(wanted);
       if (outcome === 'reached') return batches;
     }
@@ -110,8 +107,22 @@ class WholePast {
 
 /** Positions that history may still reach back to, the farthest first. */
 function placesBefore(head: Position, lineage: Lineage): Position[] {
-  const { epoch, offset } = head;
-  const beginnings = [...lineage.map(entry => entry.epoch), epoch].map(known => ({ epoch: known, offset: 0 }));
-  const inEpoch = EVENTS_BACK.filter(back => back < offset).map(back => ({ epoch, offset: offset - back }));
-  return [...beginnings, ...inEpoch].filter(place => comparePositions(place, head) < 0);
+  const places: Position[] = [];
+  for (const place of EVENTS_BACK.map(back => placeBack(head, lineage, back))) {
+    const last = places.at(-1) ?? head;
+    if (place.epoch !== last.epoch || place.offset !== last.offset) places.push(place);
+  }
+  return places;
+}
+
+/** So many events before `head`, or the beginning of the oldest epoch that is known. */
+function placeBack(head: Position, lineage: Lineage, events: number): Position {
+  let place = head;
+  let left = events;
+  for (const { epoch, end } of lineage.toReversed()) {
+    if (place.offset >= left) break;
+    left -= place.offset;
+    place = { epoch, offset: end };
+  }
+  return { epoch: place.epoch, offset: Math.max(0, place.offset - left) };
 }
