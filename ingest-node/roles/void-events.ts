@@ -14,7 +14,10 @@ export function voidEvents(log: StreamLog, { lineage, reason }: ReceivedSnapshot
   const events: MarketEvent[] = [];
   for (let number = log.ring.start; number < log.ring.end; number++) {
     const { batch } = log.ring.at(number)!;
-    if (batch.epoch === epoch) for (const event of batch.events) if (event.offset > end) events.push(event);
+    // Old batches are texts until somebody asks for their events: of the others they are not asked.
+    if (batch.epoch === epoch && batch.next - 1 > end) {
+      for (const event of batch.events) if (event.offset > end) events.push(event);
+    }
   }
   return events;
 }
