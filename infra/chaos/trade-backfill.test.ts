@@ -112,12 +112,7 @@ it('[TRD1] what cuts and stalls made the feeds miss is published once, and no ga
     const got = countNames(stream.trades.map(trade => nameOf(trade, trade.exchangeTime)));
     return [...wanted].filter(([name, count]) => (got.get(name) ?? 0) < count).map(([name]) => name);
   };
-  const isMatchedByContent = (name: string) => name.startsWith('bithumb ');
-  const lost = () => missing().filter(name => !isMatchedByContent(name));
-  await expect.poll(lost, { timeout: 25_000, interval: 250 }).toEqual([]);
-  // Known fault: at Bithumb, whose REST has other ids, one trade was left out in one of some ten runs.
-  await expect.poll(() => missing().length, { timeout: 10_000, interval: 250 }).toBeLessThanOrEqual(1);
-  if (missing().length > 0) console.warn(`left out: ${missing().join('; ')}`);
+  await expect.poll(missing, { timeout: 25_000, interval: 250 }).toEqual([]);
   const settled = () => leader.tradeBackfillCounts().map(({ waiting }) => waiting);
   await expect.poll(settled, { timeout: 10_000 }).toEqual(EXCHANGES.map(() => 0));
 

@@ -18,11 +18,7 @@ export class AnchorReading implements TradeReading {
 
   take(page: readonly Trade[]): Finding {
     this.#anchor(page);
-    return { missed: NOTHING, next: 'done' };
-  }
-
-  judge(): Finding {
-    return { missed: NOTHING, next: 'more' };
+    return { found: NOTHING, next: 'done' };
   }
 
   rewind(): void {}

@@ -146,6 +146,11 @@ export class ConverterService {
     return admitted;
   }
 
+  /** Those of some past trades that were not published, see {@link TradeMemory.unpublished}. */
+  unpublished(past: readonly Trade[], others: readonly Trade[]): readonly Trade[] {
+    return this.#trades.unpublished(past, others);
+  }
+
   /**
    * The order books whose waiting time is over and the candles whose minute is, to be published now. At an infinite time
    * no book waits any longer; no minute ends by that.
@@ -164,7 +169,7 @@ export class ConverterService {
   /** A follower tells of each trade and candle in the stream, so that it knows what was published when it leads. */
   remember(event: Trade | Candle, now: EpochMillis): void {
     if (event.type === 'candle') this.#candles.remember(event);
-    else this.#trades.admitTrade(event, now);
+    else this.#trades.remember(event, now);
   }
 
   /** Another node publishes from now on: what was published last by us is no measure for what is new. */
@@ -195,14 +200,14 @@ export class ConverterService {
   #isInherited(event: MarketEvent, now: EpochMillis): boolean {
     if (event.type !== 'trade' || event.backfilled !== true) return false;
     if (event.exchangeTime === null || event.exchangeTime >= (this.#inheritedFrom ?? 0)) return false;
-    this.#trades.admit(event.exchange, event.symbol, event.id, now);
+    this.#trades.remember(event, now);
     return true;
   }
 
   #isNew(event: MarketEvent, now: EpochMillis): boolean {
     switch (event.type) {
       case 'trade': {
-        const isNew = this.#trades.admitTrade(event, now);
+        const isNew = this.#trades.admit(event, now);
         if (!isNew) this.#countsOf(event.exchange).duplicateTrades += 1;
         return isNew;
       }

@@ -10,7 +10,7 @@ import type { Trade } from '../../shared/model/market-event.ts';
 const ORDINAL_DIGITS = 4;
 
 /**
- * The id of REST and digits that tell apart those who share it, counted from the newest: the same at every reading, and
+ * The id of REST and digits that tell apart those who share it, counted from the oldest: the same at every reading, and
  * two digits longer than any id of the socket.
  */
 export function fetchedId(restId: string, ordinal: number): string {
@@ -28,4 +28,10 @@ export function contentOf({ exchangeTime, price, size, takerSide }: Trade): stri
 /** Whether this answer to a subscription is the trade that was fetched. */
 export function isAnswerOf(fetched: Trade, answer: Trade): boolean {
   return answer.backfilled === true && hasFetchedId(fetched) && contentOf(fetched) === contentOf(answer);
+}
+
+export function countBy(trades: readonly Trade[], keyOf: (trade: Trade) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const trade of trades) counts.set(keyOf(trade), (counts.get(keyOf(trade)) ?? 0) + 1);
+  return counts;
 }

@@ -6,6 +6,7 @@ import { trade } from '../../shared/model/testing/market-events.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
 import { TradeBackfill } from './trade-backfill.ts';
 import type { HistoryAnswer } from './trade-fetcher.ts';
+import { TradeMemory } from './trade-memory.ts';
 
 const FEED = 'feed-0';
 
@@ -18,12 +19,13 @@ class World {
   /** Newest last, as they happened. */
   readonly market: Trade[] = [];
   answer: (path: string) => HistoryAnswer | Promise<HistoryAnswer> = () => this.page();
-  #seen = new Set<string>();
+  readonly #memory: TradeMemory;
   readonly #symbols: readonly string[];
 
   /** Bithumb's way: REST has other ids than the frames, one for each millisecond. */
   constructor(ids: TradeHistory['ids'], symbols: readonly string[] = ['BTC/KRW']) {
     this.#symbols = symbols;
+    this.#memory = new TradeMemory({ separateIds: new Set(ids === 'separate' ? ['upbit'] : []) });
     const history: TradeHistory = {
       ids,
       limit: { group: 'trade', weight: 1 },
@@ -58,9 +60,9 @@ class World {
         this.paths.push(path);
         return this.answer(path);
       },
+      unpublished: (past, others) => this.#memory.unpublished(past, others),
       publish: events => {
-        const fresh = events.filter(event => event.type === 'gap' || !this.#seen.has(event.id));
-        for (const event of fresh) if (event.type === 'trade') this.#seen.add(event.id);
+        const fresh = events.filter(event => event.type === 'gap' || this.#memory.admit(event, this.clock.now()));
         this.published.push(...fresh);
         return fresh.length;
       },
@@ -83,9 +85,12 @@ class World {
     if (sees !== 'misses') this.see(one, sees === 'snapshot');
   }
 
-  see(one: Trade, isSnapshot = false): void {
-    this.#seen.add(one.id);
-    this.backfill.observe([isSnapshot ? { ...one, backfilled: true } : one]);
+  /** Whether it is published. */
+  see(one: Trade, isSnapshot = false): boolean {
+    const told = isSnapshot ? { ...one, backfilled: true as const } : one;
+    const isNew = this.#memory.admit(told, this.clock.now());
+    this.backfill.observe([told]);
+    return isNew;
   }
 
   /** A trade happens while another node leads, which publishes it. */
@@ -97,7 +102,7 @@ class World {
   /** That node publishes what this one has not seen. */
   isTold(id: number, more: Partial<Trade>): void {
     const one = { ...this.market.find(other => other.id === String(id))!, ...more };
-    this.#seen.add(one.id);
+    this.#memory.remember(one, this.clock.now());
     this.backfill.remember(one);
   }
 
@@ -388,7 +393,7 @@ describe('with ids that prove nothing', () => {
 });
 
 describe('with ids of their own', () => {
-  it('takes for missed neither what the leader before had as an answer to its subscription, nor what it fetched', async () => {
+  it('reads back what a leader that was gone too soon had not, and nothing that it had published in any way', async () => {
     const world = new World('separate');
     world.backfill.stop();
     world.hear(1);
@@ -403,7 +408,7 @@ describe('with ids of their own', () => {
     await world.pass(1_000);
     const [, second] = world.market;
     world.isTold(2, { backfilled: true, id: `${second?.exchangeTime}00000000` });
-    // That leader is gone, and is trusted to have fetched what it missed.
+    // That leader is gone before it has fetched all that it missed.
     world.backfill.start();
     world.feed('down');
     world.trade(6, 'misses');
@@ -414,7 +419,7 @@ describe('with ids of their own', () => {
     world.trade(8);
     await world.pass(20_000);
     const times = world.published.map(event => (event.type === 'gap' ? 'gap' : event.exchangeTime));
-    expect(times).toEqual([6].map(id => world.market[id - 1]?.exchangeTime));
+    expect(times).toEqual([3, 6].map(id => world.market[id - 1]?.exchangeTime));
   });
 
   const frames = (world: World) => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
@@ -489,9 +494,9 @@ describe('with ids of their own', () => {
     world.feed('live');
     await happen(world, 3, 'snapshot');
     await stall(world, async () => {
-      // The search for what the first one swallowed has begun and not ended.
+      // What the first one swallowed has been searched.
       await world.pass(1_600);
-      expect(world.backfill.counts()).toMatchObject({ requests: 1, waiting: 1 });
+      expect(world.backfill.counts()).toMatchObject({ requests: 1, waiting: 0 });
       await happen(world, 4, 'misses');
     });
     await world.pass(60_000);

@@ -28,7 +28,9 @@ export type TradeBackfillOptions = Pick<
   'history' | 'clock' | 'random' | 'acquire' | 'get'
 > & {
   readonly exchange: ExchangeName;
-  /** Publishes what was not published before (TRD1), and answers how many those were. */
+  /** Those of some past trades, in order, that were not published (TRD1); the others surely were. */
+  readonly unpublished: (past: readonly Trade[], others: readonly Trade[]) => readonly Trade[];
+  /** Publishes them, and answers how many trades those were. */
   readonly publish: (events: readonly (Trade | TradeGap)[]) => number;
 };
 
@@ -45,6 +47,7 @@ export class TradeBackfill {
   readonly #exchange: ExchangeName;
   readonly #history: TradeHistory;
   readonly #clock: Clock;
+  readonly #unpublished: TradeBackfillOptions['unpublished'];
   readonly #publish: TradeBackfillOptions['publish'];
   readonly #continuity: TradeContinuity;
   readonly #fetcher: TradeFetcher<Task>;
@@ -64,10 +67,11 @@ export class TradeBackfill {
   #doubtEnds: number | null = null;
 
   constructor(options: TradeBackfillOptions) {
-    const { exchange, history, clock, publish } = options;
+    const { exchange, history, clock, unpublished, publish } = options;
     this.#exchange = exchange;
     this.#history = history;
     this.#clock = clock;
+    this.#unpublished = unpublished;
     this.#publish = publish;
     this.#continuity = new TradeContinuity(history.ids);
     this.#awake = new AwakeClock(clock);
@@ -75,7 +79,7 @@ export class TradeBackfill {
       ...options,
       instrumentOf: symbol => this.#instruments.get(symbol),
       activityOf: symbol => this.#continuity.activityOf(symbol),
-      onFound: trades => this.#found(trades),
+      onFound: ({ miss }, trades) => this.#found(trades, miss),
       onEnd: (task, isWhole) => this.#end(task, isWhole),
     });
     this.#census =
@@ -175,7 +179,7 @@ export class TradeBackfill {
       this.#doubtEnds = null;
       this.#continuity.trust();
     }
-    this.#continuity.hear(trade);
+    this.#continuity.remember(trade);
   }
 
   /**
@@ -281,14 +285,15 @@ export class TradeBackfill {
   #suspect(miss: Miss, delayMs: number): void {
     this.#counts.suspected += 1;
     const history = this.#history;
-    const reading =
-      history.ids === 'contiguous' ? new UpwardReading(miss, history) : new BackwardReading(miss, history);
+    const reading = 'until' in miss ? new UpwardReading(miss, history) : new BackwardReading(miss, history);
     const task = { symbol: miss.symbol, reading, miss };
     this.#tasks.set(miss, task);
     this.#fetcher.add(task, delayMs);
   }
 
-  #found(missed: readonly Trade[]): void {
+  #found(past: readonly Trade[], miss: Miss | null): void {
+    const missed = this.#unpublished(past, miss?.before ?? []);
+    if (missed.length === 0) return;
     this.#counts.backfilledTrades += this.#publish(missed);
     for (const trade of missed) this.#continuity.remember(trade);
   }
@@ -304,21 +309,16 @@ export class TradeBackfill {
     this.#continuity.close(miss);
   }
 
-  #declare({ symbol, before, after }: Miss, { missed, afterId, untilId }: Remains): void {
-    if (missed.length > 0) this.#found(missed);
-    const known = [...before, ...after.values(), ...missed];
-    const timeOf = (id: string | null) => known.find(trade => trade.id === id)?.exchangeTime ?? null;
+  #declare(miss: Miss, { found, ...bounds }: Remains): void {
+    this.#found(found, miss);
     const gap: TradeGap = {
       type: 'gap',
       offset: 0,
       exchange: this.#exchange,
-      symbol,
-      exchangeTime: timeOf(untilId),
+      symbol: miss.symbol,
+      exchangeTime: bounds.untilTime,
       receivedTime: this.#clock.now(),
-      afterId,
-      untilId,
-      afterTime: timeOf(afterId),
-      untilTime: timeOf(untilId),
+      ...bounds,
       provable: this.#history.ids === 'contiguous',
     };
     this.#publish([gap]);

@@ -9,46 +9,43 @@
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
-import { hasFetchedId, isAnswerOf } from './fetched-trade.ts';
+import { isAnswerOf } from './fetched-trade.ts';
 
-/** Trades that may be missing: those after `before` and before `after`. */
-export type Miss = {
+/** With contiguous ids: trades that are missing, from one number to before another. */
+export type Jump = {
   readonly symbol: string;
-  /**
-   * Known from before, in the order of arrival. Empty with contiguous ids where only the number is known, and otherwise
-   * where it is known that nothing had ever been traded.
-   */
+  /** The one before the jump, if it is known. */
   readonly before: readonly Trade[];
-  /**
-   * Known from after, by id, in the order of arrival. With contiguous ids the one behind the jump, if it is known, and
-   * those of the jump that came late all the same. Otherwise it grows while the miss is open, up to a bound: the first ones matter.
-   */
+  /** The one behind it, if it is known, and those of the jump that came late all the same. */
   readonly after: ReadonlyMap<string, Trade>;
-  /** With contiguous ids: the first one that is missing, and the first one that is not missing any more. */
   readonly from: bigint;
   readonly until: bigint;
-  /** With contiguous ids: none of the missing ones is older, epoch milliseconds; `null` where that is not known. */
+  /** None of the missing ones is older, epoch milliseconds; `null` where that is not known. */
   readonly since: EpochMillis | null;
-  /** Without: how many interruptions it takes in, and how many of `after` came before the last of them. */
-  readonly interruptions?: number;
-  readonly cameBefore?: number;
-  /** Without: it was found out that nothing is missing. `after` does not grow any more. */
-  readonly isVoid?: boolean;
 };
+
+/** Without: trades may be missing between those before and the first one after it. One that goes on takes in the next. */
+export type Interruption = {
+  readonly symbol: string;
+  /** The last ones that were known. Empty where it is known that nothing had ever been traded. */
+  readonly before: readonly Trade[];
+  /** The first one that a frame brought after it, if any. */
+  readonly resumed: Trade | null;
+  /** It was found out that nothing is missing. */
+  readonly isVoid: boolean;
+};
+
+export type Miss = Jump | Interruption;
 
 /** Known trades that are kept per instrument: enough to find an overlap even if many of them share a millisecond. */
 const KEPT = 32;
-const MOST_AFTER = 5_000;
 
-type OpenMiss = Miss & { readonly after: Map<string, Trade> };
+type OpenJump = Jump & { readonly after: Map<string, Trade> };
 
 /** Of an interruption: begun, and not settled yet. */
-type Suspicion = OpenMiss & {
-  interruptions: number;
-  cameBefore: number;
-  isInterrupted: boolean;
+type OpenInterruption = { -readonly [Key in keyof Interruption]: Interruption[Key] } & {
+  isGoingOn: boolean;
   isQuiet: boolean;
-  isVoid: boolean;
 };
 
 type Memory = {
@@ -61,8 +58,8 @@ type Memory = {
   wasUntraded: boolean;
   /** How many trades were seen: who trades most is fetched first. */
   seen: number;
-  jumps: OpenMiss[];
-  suspicion: Suspicion | null;
+  jumps: OpenJump[];
+  suspicion: OpenInterruption | null;
 };
 
 export class TradeContinuity {
@@ -74,16 +71,16 @@ export class TradeContinuity {
   }
 
   /** A trade out of a frame, published before or not. Answers with the miss that a jump of ids proves. */
-  observe(trade: Trade): Miss | null {
+  observe(trade: Trade): Jump | null {
     const memory = this.#memoryOf(trade.symbol);
     memory.seen += 1;
     if (this.#ids === 'contiguous') return observeNumber(memory, trade);
     const { suspicion } = memory;
-    if (suspicion !== null) {
+    if (suspicion?.resumed === null) {
       const wasKnown = suspicion.before.some(known => known.id === trade.id || isAnswerOf(known, trade));
       // `backfilled` in a frame is the answer to a subscription: the last trade there was.
-      if (wasKnown && trade.backfilled && suspicion.after.size === 0) suspicion.isQuiet = true;
-      if (!wasKnown && suspicion.after.size < MOST_AFTER) suspicion.after.set(trade.id, trade);
+      if (wasKnown && trade.backfilled) suspicion.isQuiet = true;
+      if (!wasKnown) suspicion.resumed = trade;
     }
     remember(memory, trade);
     return null;
@@ -104,24 +101,9 @@ export class TradeContinuity {
     memory.recent.sort((some, other) => (some.exchangeTime ?? 0) - (other.exchangeTime ?? 0));
   }
 
-  /**
-   * A trade that another node published. While it is in doubt whether that node lost something, see {@link doubt}, it also
-   * counts as one that is known from after the loss.
-   */
-  hear(trade: Trade): void {
-    const suspicion = this.#ids === 'contiguous' ? null : (this.#memories.get(trade.symbol)?.suspicion ?? null);
-    // One that was fetched comes late, and may be from before. The answer to a subscription is not: it came in a frame.
-    const isAfter = !hasFetchedId(trade) && suspicion?.before.every(({ id }) => id !== trade.id) === true;
-    if (isAfter && suspicion.after.size < MOST_AFTER) suspicion.after.set(trade.id, trade);
-    this.remember(trade);
-  }
-
-  /**
-   * The node that publishes may have lost trades just now, and may end before it has read them back. With separate ids it is
-   * trusted all the same: reading a stretch twice finds what was fetched in other pieces, and makes gaps of it.
-   */
+  /** The node that publishes may have lost trades just now, and may end before it has read them back. */
   doubt(): void {
-    if (this.#ids !== 'separate') this.interrupt([...this.#memories.keys()]);
+    this.interrupt([...this.#memories.keys()]);
   }
 
   /** It has had the time to read them back, or to declare them lost. */
@@ -133,7 +115,7 @@ export class TradeContinuity {
    * With contiguous ids: REST names the newest trade of an instrument that a feed carries, as it stood not before `time`.
    * Answers with the miss that this proves; where nothing was known so far, the next jump counts from here.
    */
-  newestIs(symbol: string, id: string, time: EpochMillis): Miss | null {
+  newestIs(symbol: string, id: string, time: EpochMillis): Jump | null {
     const memory = this.#memoryOf(symbol);
     const { highest } = memory;
     if (BigInt(id) <= highest) return null;
@@ -159,7 +141,7 @@ export class TradeContinuity {
   }
 
   /** What jumps of ids have proven and nobody has closed: a leader that stopped left them to the next one. */
-  openJumps(): Miss[] {
+  openJumps(): Jump[] {
     return [...this.#memories.values()].flatMap(({ jumps }) => jumps);
   }
 
@@ -176,38 +158,21 @@ export class TradeContinuity {
     for (const symbol of symbols) {
       const memory = this.#memories.get(symbol);
       if (memory === undefined || !this.isAnchored(symbol)) continue;
-      if (memory.suspicion === null) {
-        const before = [...memory.recent];
-        memory.suspicion = {
-          symbol,
-          before,
-          after: new Map(),
-          from: 0n,
-          until: 0n,
-          since: null,
-          interruptions: 1,
-          cameBefore: 0,
-          isInterrupted: true,
-          isQuiet: false,
-          isVoid: false,
-        };
-      } else {
-        // Its end was not found yet, so it takes in this one.
-        memory.suspicion.interruptions += 1;
-        memory.suspicion.cameBefore = memory.suspicion.after.size;
-        memory.suspicion.isInterrupted = true;
-        memory.suspicion.isQuiet = false;
-      }
+      const { suspicion } = memory;
+      const before = suspicion?.before ?? [...memory.recent];
+      const begun = { symbol, before, resumed: null, isVoid: false, isGoingOn: true, isQuiet: false };
+      // The end of one before was not found yet, so it takes in this one.
+      memory.suspicion = suspicion === null ? begun : Object.assign(suspicion, begun);
     }
   }
 
   /** The feed has delivered again for a while: the instruments whose quiet is not proven. */
-  settle(symbols: Iterable<string>): Miss[] {
-    const misses: Miss[] = [];
+  settle(symbols: Iterable<string>): Interruption[] {
+    const misses: Interruption[] = [];
     for (const symbol of symbols) {
       const memory = this.#memories.get(symbol);
-      if (!memory?.suspicion?.isInterrupted) continue;
-      memory.suspicion.isInterrupted = false;
+      if (!memory?.suspicion?.isGoingOn) continue;
+      memory.suspicion.isGoingOn = false;
       if (!memory.suspicion.isQuiet) {
         misses.push(memory.suspicion);
         continue;
@@ -224,7 +189,7 @@ export class TradeContinuity {
     const memory = this.#memories.get(miss.symbol);
     if (memory === undefined) return;
     memory.jumps = memory.jumps.filter(jump => jump !== miss);
-    if (memory.suspicion === miss && !memory.suspicion.isInterrupted) memory.suspicion = null;
+    if (memory.suspicion === miss && !memory.suspicion.isGoingOn) memory.suspicion = null;
   }
 
   /** What is known of these, all by default, does not count any more: their next trade continues nothing. */
@@ -255,7 +220,7 @@ export class TradeContinuity {
   }
 }
 
-function observeNumber(memory: Memory, trade: Trade): Miss | null {
+function observeNumber(memory: Memory, trade: Trade): Jump | null {
   const number = BigInt(trade.id);
   const { highest } = memory;
   if (number <= highest) {
@@ -273,17 +238,17 @@ function observeNumber(memory: Memory, trade: Trade): Miss | null {
 }
 
 /** Whether all that was missing has come by itself. */
-function isFilled({ from, until, after }: OpenMiss): boolean {
+function isFilled({ from, until, after }: OpenJump): boolean {
   const come = after.size - (after.has(String(until)) ? 1 : 0);
   return BigInt(come) === until - from;
 }
 
 /** What lies between the highest number and `until` is missing. */
-function openJump(memory: Memory, symbol: string, until: bigint, behind: Trade | null): Miss {
+function openJump(memory: Memory, symbol: string, until: bigint, behind: Trade | null): Jump {
   const { highest, highestTime: since, recent } = memory;
   const before = recent.filter(({ id }) => BigInt(id) === highest);
   const after = new Map(behind === null ? [] : [[behind.id, behind]]);
-  const jump: OpenMiss = { symbol, before, after, from: highest + 1n, until, since };
+  const jump: OpenJump = { symbol, before, after, from: highest + 1n, until, since };
   memory.jumps.push(jump);
   return jump;
 }

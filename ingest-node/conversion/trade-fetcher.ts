@@ -27,15 +27,11 @@ export type TradeFetcherOptions<Task extends TradeTask> = {
   readonly instrumentOf: (symbol: string) => Instrument | undefined;
   readonly activityOf: (symbol: string) => number;
   /** Trades that a task found, in order; never none. */
-  readonly onFound: (trades: readonly Trade[]) => void;
+  readonly onFound: (task: Task, trades: readonly Trade[]) => void;
   /** The task is over: all of it was read, or what remains cannot be had. */
   readonly onEnd: (task: Task, isWhole: boolean) => void;
 };
 
-/** After what was read, until the stream has gone on for a moment. */
-const SETTLE_MS = 1_500;
-/** Until a trade that REST shows and the stream has not brought counts as missed. */
-const LATER_MS = 5_000;
 const RETRY_BACKOFF: Backoff = { baseMs: 1_000, capMs: 30_000 };
 /** A task that failed and is older is given up: longer than any block that an exchange announces at first. */
 const DEADLINE_MS = 15 * 60_000;
@@ -52,8 +48,6 @@ type Job<Task> = {
   /** Monotonic, like `notBefore`. */
   readonly addedAt: number;
   notBefore: number;
-  /** Pages were read and are to be judged when the job is due. */
-  isRead: boolean;
   failures: number;
   looks: number;
   /** Rises when what was asked for is no longer what is wanted. */
@@ -111,7 +105,7 @@ export class TradeFetcher<Task extends TradeTask> {
   add(task: Task, delayMs: number): void {
     const addedAt = this.#now();
     const notBefore = addedAt + delayMs;
-    this.#jobs.set(task, { task, addedAt, notBefore, isRead: false, failures: 0, looks: 0, turn: 0 });
+    this.#jobs.set(task, { task, addedAt, notBefore, failures: 0, looks: 0, turn: 0 });
     const [oldest] = this.#jobs.values();
     if (this.#jobs.size > MOST_TASKS && oldest !== undefined) this.#end(oldest, false);
     this.#wakeAt(notBefore);
@@ -123,7 +117,6 @@ export class TradeFetcher<Task extends TradeTask> {
     if (job === undefined) return;
     job.turn += 1;
     job.looks = 0;
-    job.isRead = false;
     task.reading.rewind();
     job.notBefore = this.#now();
     this.#wakeAt(job.notBefore);
@@ -149,7 +142,6 @@ export class TradeFetcher<Task extends TradeTask> {
       if (this.#busy.has(symbol)) continue;
       if (job.notBefore > now) this.#wakeAt(job.notBefore);
       else if (reading.isHealed) this.#end(job, true);
-      else if (job.isRead) this.#follow(job, reading.judge());
       else due.add(symbol);
     }
     // A lane that waits for its turn has not chosen a task yet: whoever trades most then comes first.
@@ -238,29 +230,20 @@ export class TradeFetcher<Task extends TradeTask> {
     let [best, bestActivity]: [Job<Task> | null, number] = [null, -1];
     for (const job of this.#jobs.values()) {
       const { symbol } = job.task;
-      if (job.notBefore > now || job.isRead || this.#busy.has(symbol)) continue;
+      if (job.notBefore > now || this.#busy.has(symbol)) continue;
       const activity = this.#options.activityOf(symbol);
       if (activity > bestActivity) [best, bestActivity] = [job, activity];
     }
     return best;
   }
 
-  #follow(job: Job<Task>, { missed, next }: Finding): void {
-    if (missed.length > 0) this.#options.onFound(missed);
-    job.isRead = false;
+  #follow(job: Job<Task>, { found, next }: Finding): void {
+    if (found.length > 0) this.#options.onFound(job.task, found);
     switch (next) {
       case 'more':
         return;
       case 'done':
         this.#end(job, true);
-        return;
-      case 'wait':
-        job.isRead = true;
-        job.notBefore = this.#now() + SETTLE_MS;
-        this.#wakeAt(job.notBefore);
-        return;
-      case 'later':
-        this.#readAnew(job, LATER_MS);
         return;
       case 'absent':
         job.looks += 1;
@@ -297,7 +280,7 @@ export class TradeFetcher<Task extends TradeTask> {
 
 function takePage(reading: TradeReading, page: Page): Finding {
   if (page.kind === 'trades') return reading.take(page.rows);
-  return reading.takeRuns?.(page.rows) ?? { missed: [], next: 'more' };
+  return reading.takeRuns?.(page.rows) ?? { found: [], next: 'more' };
 }
 
 /** The first and the last id of a page that counts upward. */

@@ -1,119 +1,126 @@
 /**
- * Rule TRD1: a trade is published once. Remembers each instrument's trade ids for at least ten minutes.
+ * Rule TRD1: a trade is published once. Remembers which trades of each instrument were published, for at least ten minutes.
  *
- * Two generations: ids enter the young one; when it is as old as the promised time it becomes the old one and the
- * former old one is forgotten at once. So an id is known for one to two such times, and forgetting costs nothing per id.
+ * By id; and at an exchange whose REST lists number trades otherwise than its frames (Bithumb, Coinone) by what they say as
+ * well. There nothing but the count tells equal trades apart: as many are published as the frames or a page have shown,
+ * whichever shows more. So a trade that was fetched is not published again when a frame brings it after all, nor the other
+ * way round, and it does no harm to fetch the same time twice.
  *
- * An instrument that goes quiet keeps its last ids for good: Upbit and Bithumb answer each subscription with the last
+ * An instrument that goes quiet keeps its last trades for good: Upbit and Bithumb answer each subscription with the last
  * trade of every market, and in a quiet market that trade is hours old. Forgetting it would publish it again at every
  * reconnect.
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import { contentOf, hasFetchedId } from './fetched-trade.ts';
+import { AgingMap } from './aging-map.ts';
+import { contentOf, countBy, hasFetchedId } from './fetched-trade.ts';
 
 const DEFAULT_REMEMBER_MS = 600_000;
 const DEFAULT_MAX_IDS = 2_000_000;
-/** How many ids a quiet instrument keeps. One would do if trades always came in order. */
-const QUIET_IDS = 8;
+const NO_EXCHANGES: ReadonlySet<ExchangeName> = new Set();
 
 export type TradeMemoryOptions = {
-  /** An id stays known for at least this long: 600000 unless told. */
+  /** A trade stays known for at least this long: 600000 unless told. */
   readonly rememberMs?: number;
   /**
    * Most ids of one generation (the memory holds at most two of them): 2000000 unless told. When it is full it ages
    * early; the promised time is then shorter, which {@link TradeMemory.earlyRotations} shows.
    */
   readonly maxIds?: number;
+  /** Exchanges whose REST lists number trades otherwise than their frames: none unless told. */
+  readonly separateIds?: ReadonlySet<ExchangeName>;
 };
 
-type Generation = Map<string, Set<string>>;
+/** Of trades that say the same: how many were published, and how many of these no frame has brought. */
+type Equals = { published: number; unseen: number };
 
 export class TradeMemory {
-  readonly #rememberMs: number;
-  readonly #maxIds: number;
-  readonly #quiet = new Map<string, readonly string[]>();
-  #young: Generation = new Map();
-  #old: Generation = new Map();
-  #youngSince: EpochMillis | null = null;
-  #youngIds = 0;
-  #oldIds = 0;
-  #earlyRotations = 0;
+  readonly #ids: AgingMap<true>;
+  readonly #equals: AgingMap<Equals>;
+  readonly #separateIds: ReadonlySet<ExchangeName>;
 
   constructor(options: TradeMemoryOptions = {}) {
-    this.#rememberMs = options.rememberMs ?? DEFAULT_REMEMBER_MS;
-    this.#maxIds = options.maxIds ?? DEFAULT_MAX_IDS;
+    const { rememberMs = DEFAULT_REMEMBER_MS, maxIds = DEFAULT_MAX_IDS, separateIds = NO_EXCHANGES } = options;
+    this.#ids = new AgingMap(rememberMs, maxIds);
+    this.#equals = new AgingMap(rememberMs, maxIds);
+    this.#separateIds = separateIds;
   }
 
-  /** Takes note of a trade. `true` when it was not known: publish it; `false`: it is a duplicate. */
-  admit(exchange: ExchangeName, symbol: string, id: string, now: EpochMillis): boolean {
-    this.#rotateIfDue(now);
-    const key = `${exchange}:${symbol}`;
-    if (this.#knows(key, id)) return false;
-    let young = this.#young.get(key);
-    if (young === undefined) {
-      young = new Set();
-      this.#young.set(key, young);
+  /** A trade of a frame, or one that was fetched and is {@link unpublished}. `false`: it was published before. */
+  admit(trade: Trade, now: EpochMillis): boolean {
+    if (!this.#noteId(trade, now)) return false;
+    if (!this.#separateIds.has(trade.exchange)) return true;
+    const equals = this.#equalsOf(trade, now);
+    if (!hasFetchedId(trade) && equals.unseen > 0) {
+      equals.unseen -= 1;
+      return false;
     }
-    young.add(id);
-    this.#youngIds += 1;
+    published(equals, trade);
     return true;
   }
 
-  /** The same for a trade, which may have been published under another id. */
-  admitTrade(trade: Trade, now: EpochMillis): boolean {
-    const { exchange, symbol, id } = trade;
-    let isKnown = false;
-    if (trade.backfilled === true) {
+  /** A trade that another node published. */
+  remember(trade: Trade, now: EpochMillis): void {
+    if (this.#noteId(trade, now) && this.#separateIds.has(trade.exchange)) {
+      published(this.#equalsOf(trade, now), trade);
+    }
+  }
+
+  /**
+   * Those of past trades, of which equal ones must all be there, that were not published.
+   *
+   * @param known what is surely published, though it may be so old that it was forgotten here
+   */
+  unpublished(past: readonly Trade[], known: readonly Trade[]): Trade[] {
+    const ids = new Set(known.map(({ id }) => id));
+    const counts = countBy(known, contentOf);
+    const shown = new Map<string, number>();
+    return past.filter(trade => {
+      const market = marketOf(trade);
+      if (!this.#separateIds.has(trade.exchange)) return !ids.has(trade.id) && !this.#ids.get(market, trade.id);
       const content = contentOf(trade);
-      if (hasFetchedId(trade)) this.admit(exchange, symbol, content, now);
-      else isKnown = this.#knows(`${exchange}:${symbol}`, content);
-    }
-    return this.admit(exchange, symbol, id, now) && !isKnown;
+      const count = (shown.get(content) ?? 0) + 1;
+      shown.set(content, count);
+      return count > Math.max(this.#equals.get(market, content)?.published ?? 0, counts.get(content) ?? 0);
+    });
   }
 
-  /** How many ids are known at the moment, those of quiet instruments not counted. */
+  /** How many trades are known at the moment, those of quiet instruments not counted. */
   get size(): number {
-    return this.#youngIds + this.#oldIds;
+    return this.#ids.size;
   }
 
-  /** How often a generation had to age before its time because it was full. */
+  /** How often trades had to be forgotten before their time because there were too many. */
   get earlyRotations(): number {
-    return this.#earlyRotations;
+    return this.#ids.earlyRotations;
   }
 
-  #knows(key: string, id: string): boolean {
-    return (
-      this.#young.get(key)?.has(id) === true ||
-      this.#old.get(key)?.has(id) === true ||
-      this.#quiet.get(key)?.includes(id) === true
-    );
+  /** Whether the id was not known. */
+  #noteId(trade: Trade, now: EpochMillis): boolean {
+    this.#ids.age(now);
+    const market = marketOf(trade);
+    if (this.#ids.get(market, trade.id) !== undefined) return false;
+    this.#ids.add(market, trade.id, true);
+    return true;
   }
 
-  #rotateIfDue(now: EpochMillis): void {
-    // A clock that was set back must not make a generation live longer than it would have.
-    if (this.#youngSince === null || now < this.#youngSince) this.#youngSince = now;
-    const isFull = this.#youngIds >= this.#maxIds;
-    const age = now - this.#youngSince;
-    if (!isFull && age < this.#rememberMs) return;
-    if (isFull && age < this.#rememberMs) this.#earlyRotations += 1;
-    const isStale = age >= 2 * this.#rememberMs;
-    this.#retire(this.#old, this.#young);
-    if (isStale) this.#retire(this.#young, new Map());
-    this.#old = isStale ? new Map() : this.#young;
-    this.#oldIds = isStale ? 0 : this.#youngIds;
-    this.#young = new Map();
-    this.#youngIds = 0;
-    this.#youngSince = now;
+  #equalsOf(trade: Trade, now: EpochMillis): Equals {
+    this.#equals.age(now);
+    const [market, content] = [marketOf(trade), contentOf(trade)];
+    const known = this.#equals.get(market, content);
+    if (known !== undefined) return known;
+    const equals = { published: 0, unseen: 0 };
+    this.#equals.add(market, content, equals);
+    return equals;
   }
+}
 
-  /** Forgets a generation, but for the last ids of instruments that its successor does not know. */
-  #retire(generation: Generation, successor: Generation): void {
-    for (const [key, ids] of generation) {
-      if (successor.has(key)) continue;
-      const earlier = this.#quiet.get(key) ?? [];
-      this.#quiet.set(key, [...earlier, ...ids].slice(-QUIET_IDS));
-    }
-  }
+function published(equals: Equals, trade: Trade): void {
+  equals.published += 1;
+  if (hasFetchedId(trade)) equals.unseen += 1;
+}
+
+function marketOf({ exchange, symbol }: Trade): string {
+  return `${exchange}:${symbol}`;
 }

@@ -3,22 +3,24 @@ import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeRun } from '../exchanges/exchange-adapter.ts';
 
-/** What there is to do after a page, and trades to publish now, in order. */
+/** What there is to do after a page, and trades to publish now unless they were published before, in order. */
 export type Finding = {
-  readonly missed: readonly Trade[];
+  readonly found: readonly Trade[];
   /**
-   * `more`: take the next page. `wait`: judge what was read when the stream has gone on for a moment. `later`: read all
-   * anew after a while. `absent`: the same, but what is wanted should have been there. `done`: nothing is missing any more.
+   * `more`: take the next page. `absent`: what is wanted should have been there, so read all anew after a while. `done`:
+   * nothing is missing any more.
    */
-  readonly next: 'more' | 'wait' | 'later' | 'absent' | 'done';
+  readonly next: 'more' | 'absent' | 'done';
 };
 
 /** What cannot be had, when no more is asked. */
 export type Remains = {
   /** Trades that were read and are surely among the missed ones, although they do not fill the gap. */
-  readonly missed: readonly Trade[];
+  readonly found: readonly Trade[];
   readonly afterId: string;
+  readonly afterTime: EpochMillis | null;
   readonly untilId: string | null;
+  readonly untilTime: EpochMillis | null;
 };
 
 /** See `path` and `runs` of `TradeHistory`. */
@@ -36,8 +38,6 @@ export type TradeReading = {
   takeRuns?(runs: readonly TradeRun[]): Finding;
   /** Whether a page with these ids, asked for by another reading of the same instrument, answers this one too. */
   isAnsweredBy?(first: bigint, last: bigint): boolean;
-  /** After `wait`. */
-  judge(): Finding;
   /** Begins anew, but does not ask again for what was found. */
   rewind(): void;
   /** `null` where nothing is lost by not reading on. */

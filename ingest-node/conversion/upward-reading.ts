@@ -1,7 +1,7 @@
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeHistory, TradeRun } from '../exchanges/exchange-adapter.ts';
-import type { Miss } from './trade-continuity.ts';
+import type { Jump } from './trade-continuity.ts';
 import {
   type Finding,
   MOST_TRADES,
@@ -19,7 +19,7 @@ const MOST_BY_RUNS = 32n;
 
 /** Contiguous ids: every one between two known ones is wanted by name. */
 export class UpwardReading implements TradeReading {
-  readonly #miss: Miss;
+  readonly #miss: Jump;
   readonly #pageSize: number;
   readonly #until: bigint;
   #next: bigint;
@@ -28,7 +28,7 @@ export class UpwardReading implements TradeReading {
   /** The lowest and the highest id that were not where they should be. */
   #absent: { readonly first: bigint; readonly last: bigint } | null = null;
 
-  constructor(miss: Miss, { pageSize, runs }: Pick<TradeHistory, 'pageSize' | 'runs'>) {
+  constructor(miss: Jump, { pageSize, runs }: Pick<TradeHistory, 'pageSize' | 'runs'>) {
     this.#miss = miss;
     this.#pageSize = pageSize;
     this.#until = miss.until;
@@ -64,8 +64,8 @@ export class UpwardReading implements TradeReading {
     const last = page.at(-1);
     const isBehind = last !== undefined && BigInt(last.id) >= this.#until;
     if (isBehind) this.#skipTo(this.#until);
-    if (this.#next >= this.#until) return { missed, next: this.#absent === null ? 'done' : 'absent' };
-    return { missed, next: page.length >= this.#pageSize ? 'more' : 'absent' };
+    if (this.#next >= this.#until) return { found: missed, next: this.#absent === null ? 'done' : 'absent' };
+    return { found: missed, next: page.length >= this.#pageSize ? 'more' : 'absent' };
   }
 
   /** All or nothing: trades that stand together have to be asked for one by one. */
@@ -81,17 +81,13 @@ export class UpwardReading implements TradeReading {
       if (trade !== null) next = last + 1n;
       else if (next <= last) break;
     }
-    if (next < this.#until) return { missed: NOTHING, next: 'more' };
+    if (next < this.#until) return { found: NOTHING, next: 'more' };
     this.#next = this.#until;
-    return { missed, next: 'done' };
+    return { found: missed, next: 'done' };
   }
 
   isAnsweredBy(first: bigint, last: bigint): boolean {
     return first <= this.#next && this.#until <= last + 1n;
-  }
-
-  judge(): Finding {
-    return { missed: NOTHING, next: 'more' };
   }
 
   rewind(): void {
@@ -102,7 +98,10 @@ export class UpwardReading implements TradeReading {
   remains(): Remains {
     const first = this.#absent?.first ?? this.#next;
     const last = this.#next < this.#until ? this.#until - 1n : (this.#absent?.last ?? this.#next);
-    return { missed: NOTHING, afterId: String(first - 1n), untilId: String(last + 1n) };
+    const [afterId, untilId] = [String(first - 1n), String(last + 1n)];
+    const known = [...this.#miss.before, ...this.#miss.after.values()];
+    const timeOf = (id: string) => known.find(trade => trade.id === id)?.exchangeTime ?? null;
+    return { found: NOTHING, afterId, untilId, afterTime: timeOf(afterId), untilTime: timeOf(untilId) };
   }
 
   /** What lies before `id` is not in the page; unless the stream brought it late. */

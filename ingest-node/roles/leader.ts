@@ -73,7 +73,9 @@ export class Leader {
 
   constructor(options: LeaderOptions) {
     this.#options = options;
+    const separate = options.adapters.filter(({ tradeHistory }) => tradeHistory.ids === 'separate');
     this.converter = new ConverterService({
+      tradeMemory: { separateIds: new Set(separate.map(({ exchange }) => exchange)) },
       onRejectionSample: sample => options.logger.warn({ ...sample }, 'a record was rejected'),
     });
     this.#feeds = options.adapters.map(adapter => {
@@ -295,6 +297,7 @@ export class Leader {
       random: Math.random,
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
+      unpublished: (past, others) => this.converter.unpublished(past, others),
       publish: events => {
         const admitted = this.converter.admit(this.#withinHorizon(exchange, events), clock.now());
         distributor.offer(admitted);
