@@ -12,8 +12,12 @@ export class FramePause {
   #last: number | null = null;
   #meanMs = 0;
 
-  /** A frame came, at this monotonic time, in which our own sleep does not count. `true` where the pause before it is suspicious. */
+  /**
+   * A frame came, at this time, in which our own sleep does not count: an earlier one than before says nothing. `true`
+   * where the pause before it is suspicious.
+   */
   beat(now: number): boolean {
+    if (this.#last !== null && now < this.#last) return false;
     const pauseMs = this.#last === null ? 0 : now - this.#last;
     const isSuspicious = pauseMs > Math.max(LEAST_PAUSE_MS, PAUSES_ALLOWED * this.#meanMs);
     this.#last = now;

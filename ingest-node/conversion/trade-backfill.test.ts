@@ -274,6 +274,29 @@ describe('with ids that prove nothing', () => {
     expect([world.paths, world.backfill.counts().suspected]).toEqual([[], 0]);
   });
 
+  it('notices a pause that it slept through by what the exchange says, and no pause of its own', async () => {
+    const world = new World('unordered');
+    const beat = () => {
+      world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+      const told = trade('ETH/KRW', { exchangeTime: world.clock.now() });
+      world.backfill.beforeEvents(FEED, () => ['BTC/KRW'], [told]);
+    };
+    world.trade(1);
+    beat();
+    for (let frame = 0; frame < 200; frame += 1) {
+      await world.pass(10);
+      beat();
+    }
+    world.trade(2, 'misses');
+    world.clock.sleep(1_100);
+    // What came while it slept was sent at its time.
+    world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    expect(world.backfill.isSettled).toBe(true);
+    beat();
+    await world.pass(5_000);
+    expect(world.told).toEqual(['2']);
+  });
+
   it('notices a second pause that begins with the frame that ended the first', async () => {
     const world = new World('unordered');
     world.trade(1);

@@ -9,7 +9,7 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
-import type { FeedStateName, Trade, TradeGap } from '../../shared/model/market-event.ts';
+import type { FeedStateName, MarketEvent, Trade, TradeGap } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeBackfillHealth } from '../../shared/wire/service-info.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
@@ -43,6 +43,9 @@ const DOUBT_MS = 300_000;
 /** `miss` is `null` where nothing is missing and only an anchor is wanted. */
 type Task = TradeTask & { readonly miss: Miss | null };
 
+/** Of one feed: by when frames came, and by when the exchange says that they happened. */
+type FeedPauses = { readonly received: FramePause; readonly told: FramePause };
+
 export class TradeBackfill {
   readonly #exchange: ExchangeName;
   readonly #history: TradeHistory;
@@ -55,7 +58,7 @@ export class TradeBackfill {
   readonly #census: TradeCensus | null;
   /** By feed: what it carries, its pace, and what is due once it has settled. */
   readonly #carried = new Map<string, readonly string[]>();
-  readonly #pauses = new Map<string, FramePause>();
+  readonly #pauses = new Map<string, FeedPauses>();
   readonly #settling = new Map<string, CancelTimer>();
   readonly #tasks = new Map<Miss, Task>();
   /** Instruments whose anchor is asked for. */
@@ -152,16 +155,18 @@ export class TradeBackfill {
 
   /** A frame of a feed came and has not been converted yet. */
   beforeFrame(key: string, symbols: () => Iterable<string>): void {
-    let pause = this.#pauses.get(key);
-    if (pause === undefined) {
-      pause = new FramePause();
-      this.#pauses.set(key, pause);
-    }
-    if (!pause.beat(this.#awake.now()) || this.#run === null) return;
-    const carried = [...symbols()];
-    this.#cancelSettling(key);
-    this.#continuity.interrupt(carried);
-    this.#settleLater(key, carried);
+    if (this.#pausesOf(key).received.beat(this.#awake.now())) this.#paused(key, symbols());
+  }
+
+  /**
+   * It was converted, and its trades are not {@link observe}d yet: the exchange's own times tell of a pause of which this
+   * process slept through a part. Where a feed has just begun, they may be as old as its quietest book.
+   */
+  beforeEvents(key: string, symbols: () => Iterable<string>, events: readonly MarketEvent[]): void {
+    const { told } = this.#pausesOf(key);
+    let isPaused = false;
+    for (const { exchangeTime } of events) if (exchangeTime !== null && told.beat(exchangeTime)) isPaused = true;
+    if (isPaused && !this.#settling.has(key)) this.#paused(key, symbols());
   }
 
   /** Trades of one frame, published before or not. */
@@ -228,6 +233,23 @@ export class TradeBackfill {
       waiting: this.#fetcher.waiting,
       unanchored: carried.filter(symbol => !this.#continuity.isAnchored(symbol)).length,
     };
+  }
+
+  #pausesOf(key: string): FeedPauses {
+    let pauses = this.#pauses.get(key);
+    if (pauses === undefined) {
+      pauses = { received: new FramePause(), told: new FramePause() };
+      this.#pauses.set(key, pauses);
+    }
+    return pauses;
+  }
+
+  #paused(key: string, symbols: Iterable<string>): void {
+    if (this.#run === null) return;
+    const carried = [...symbols];
+    this.#cancelSettling(key);
+    this.#continuity.interrupt(carried);
+    this.#settleLater(key, carried);
   }
 
   #cancelSettling(key: string): void {

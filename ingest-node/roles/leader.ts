@@ -4,7 +4,7 @@ import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Candle, Trade, TradeGap } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeBackfillHealth } from '../../shared/wire/service-info.ts';
-import { ConverterService } from '../conversion/converter-service.ts';
+import { type ConvertedFrame, ConverterService } from '../conversion/converter-service.ts';
 import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from '../conversion/delta-books.ts';
 import { TradeBackfill } from '../conversion/trade-backfill.ts';
 import type { Distributor } from '../distribution/distributor.ts';
@@ -86,8 +86,12 @@ export class Leader {
         deltaSymbols,
         onFrame: (bytes, receivedTime, instruments, key) => {
           const backfill = this.#backfills.get(adapter.exchange);
-          backfill?.beforeFrame(key, () => feeds.instrumentsOf(key).map(({ symbol }) => symbol));
-          return this.ingest(adapter, bytes, receivedTime, instruments, backfill);
+          const symbols = () => feeds.instrumentsOf(key).map(({ symbol }) => symbol);
+          backfill?.beforeFrame(key, symbols);
+          return this.ingest(adapter, bytes, receivedTime, instruments, ({ events, trades }) => {
+            backfill?.beforeEvents(key, symbols, events);
+            backfill?.observe(trades);
+          });
         },
         onFeedState: report => {
           const carried = feeds.instrumentsOf(report.key);
@@ -242,19 +246,20 @@ export class Leader {
   /**
    * One frame through the whole pipeline; the answer is for the feed it came from.
    *
-   * @param backfill looks for what is missing between the trades; none for frames that no feed brought just now
+   * @param onConverted for whoever looks for what is missing between the trades; none for frames that no feed brought
+   * just now
    */
   ingest(
     adapter: ExchangeAdapter,
     frame: Uint8Array,
     receivedTime: EpochMillis,
     instruments: InstrumentIndex,
-    backfill?: TradeBackfill,
+    onConverted?: (converted: ConvertedFrame) => void,
   ): FrameMeaning {
     const converted = this.converter.convert(adapter, frame, receivedTime, instruments);
-    const { events, trades, bookDeltas, control, isData } = converted;
+    const { events, bookDeltas, control, isData } = converted;
     if (events.length > 0) this.#options.distributor.offer(events);
-    backfill?.observe(trades);
+    onConverted?.(converted);
     if (bookDeltas.length > 0) {
       const books = this.#deltaBooks.get(adapter.exchange)?.apply(bookDeltas, receivedTime) ?? [];
       this.#options.distributor.offer(this.converter.admit(books, receivedTime));
