@@ -122,7 +122,7 @@ class Pipeline {
   readonly #market: MarketFrames;
   readonly #clock = new ReplayClock(MARKET_START);
   readonly #log = new StreamLog(RING_BOUNDS);
-  readonly #converter = new ConverterService();
+  readonly #converter = new ConverterService({ tradeMemory: { separateIds: new Set(['bithumb', 'coinone']) } });
   readonly #distributor = new Distributor({ log: this.#log, clock: this.#clock, onHeartbeat: () => undefined });
 
   constructor(market: MarketFrames) {
