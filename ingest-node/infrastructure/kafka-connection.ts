@@ -33,7 +33,7 @@ export type TopicPlan = {
 export type KafkaConnectionOptions = {
   readonly brokers: readonly string[];
   readonly clock: Clock;
-  /** How long a request may take before it counts as failed, plus what its bytes need. */
+  /** How long each answer may take before it counts as lost, plus what a request's bytes need. */
   readonly requestTimeoutMs?: number;
   /** Made around every request. A refusal is an answer, and does not reject. */
   readonly measured?: <Answer>(request: () => Promise<Answer>) => Promise<Answer>;
@@ -81,6 +81,8 @@ export class KafkaConnection {
   #dialled = new Map<string, Promise<Broker>>();
   #addresses = new Map<number, Address>();
   #leaders = new Map<string, ReadonlyMap<number, number>>();
+  /** Whether anything was answered since the last dialling. */
+  #hasAnswered = false;
   #isClosed = false;
 
   constructor({ requestTimeoutMs = 1_000, measured = request => request(), ...options }: KafkaConnectionOptions) {
@@ -95,10 +97,8 @@ export class KafkaConnection {
 
   /** The number of partitions; rejects with `UNKNOWN_TOPIC_OR_PARTITION` where there is no such topic. */
   partitions(topic: string): Promise<number> {
-    return this.#ask(0, async () => {
-      this.#leaders.delete(topic);
-      return (await this.#leadersOf(topic)).size;
-    });
+    // Who leads what stays known meanwhile: the next write shall not wait for two answers.
+    return this.#ask(0, async () => (await this.#askLeadersOf(topic)).size);
   }
 
   /** The partition of a key, as every client of Kafka finds it. */
@@ -252,6 +252,7 @@ export class KafkaConnection {
     this.#sockets.clear();
     this.#dialled = new Map();
     this.#leaders = new Map();
+    this.#hasAnswered = false;
   }
 
   close(): void {
@@ -262,7 +263,9 @@ export class KafkaConnection {
   async #ask<Result>(bytes: number, request: () => Promise<Result>, extraMs = 0): Promise<Result> {
     if (this.#isClosed) throw new Error('closed by us');
     const { requestTimeoutMs, clock, measured } = this.#options;
-    const deadlineMs = Math.round(requestTimeoutMs + extraMs + bytes / BYTES_PER_MS);
+    // Slow is not dead: a connection that has to be made, and a leader that has to be found, are answers of their own.
+    const answers = 1 + Number(this.#leaders.size === 0) + Number(!this.#hasAnswered);
+    const deadlineMs = Math.round(answers * requestTimeoutMs + extraMs + bytes / BYTES_PER_MS);
     const answer = await measured(() =>
       within(request(), deadlineMs, clock).catch((error: unknown) => {
         const refusal = refusalOf(error);
@@ -273,6 +276,7 @@ export class KafkaConnection {
         return refusal;
       }),
     );
+    this.#hasAnswered = true;
     if (answer instanceof KafkaRefusal) throw answer;
     return answer;
   }
@@ -284,8 +288,10 @@ export class KafkaConnection {
   }
 
   async #leadersOf(topic: string): Promise<ReadonlyMap<number, number>> {
-    const known = this.#leaders.get(topic);
-    if (known !== undefined) return known;
+    return this.#leaders.get(topic) ?? this.#askLeadersOf(topic);
+  }
+
+  async #askLeadersOf(topic: string): Promise<ReadonlyMap<number, number>> {
     const seed = await this.#anyBroker();
     const { topicMetadata } = this.#learn(await seed.metadata([topic]));
     const found = topicMetadata.find(entry => entry.topic === topic);

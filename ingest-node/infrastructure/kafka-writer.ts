@@ -42,6 +42,8 @@ type Pen = {
   start: number;
   position: Position | null;
   lineage: Lineage;
+  /** Nothing was written since the fence: what it found is still all there is. */
+  isFresh: boolean;
   /** Numbers that the broker counts along, by topic: it refuses what is repeated or left out. */
   readonly sequences: Map<string, number>;
 };
@@ -63,6 +65,12 @@ export class KafkaWriter implements PathWriter {
 
   async fence(writer: number): Promise<PathTail> {
     const { connection } = this.#options;
+    const known = this.#penOf(writer);
+    // A new leader fences every path, and then begins to publish: at a moment in which everybody waits for its first batch.
+    if (known?.isFresh === true) {
+      known.isFresh = false;
+      return { writer, position: known.position, lineage: known.lineage };
+    }
     this.#pen = null;
     await ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]);
     for (let attempt = 1; ; attempt++) {
@@ -81,7 +89,7 @@ export class KafkaWriter implements PathWriter {
     let tail = await this.#readTail();
     if (tail.writer > writer) throw new FencedError('kafka', tail.writer);
     const identity = await this.#options.connection.nextIdentity(PEN);
-    const pen: Pen = { ...tail, writer, identity, sequences: new Map() };
+    const pen: Pen = { ...tail, writer, identity, isFresh: true, sequences: new Map() };
     while (!(await this.#append(pen, [this.#mark(pen, 'fence')]))) {
       // Somebody wrote between the look and the fence, and nobody can any more: a second record says what is true.
       tail = await this.#readTail(pen.end - 1);
@@ -158,6 +166,7 @@ export class KafkaWriter implements PathWriter {
   async #write(writer: number, compose: (pen: Pen) => KafkaRecord[]): Promise<PathAnswer> {
     const pen = this.#penOf(writer);
     if (pen === null) return answer(true);
+    pen.isFresh = false;
     const isLevel = await this.#refused(writer, () => this.#append(pen, compose(pen)));
     if (isLevel && pen.position !== null) this.#options.onArrived?.(pen.position);
     return answer(!isLevel);
