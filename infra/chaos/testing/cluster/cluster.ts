@@ -95,6 +95,7 @@ export class Cluster {
       await cluster.allWell(40_000);
       await cluster.hasPublished(options.beginsAfterEvents ?? EVENTS_TO_BEGIN_WITH);
     } catch (error) {
+      console.log(`${cluster.logs()}\n--- kafka\n${cluster.services?.kafka?.log}`);
       await cluster.stop();
       throw error;
     }
@@ -210,7 +211,9 @@ export class Cluster {
 
   /** Names of what is wrong with the simulator's limits: none of the exchanges may have wanted to ban us. */
   async bans(): Promise<number> {
-    return ((await (await fetch(`${this.simulatorUrl}/control/bans`)).json()) as { total: number }).total;
+    // A connection that was kept may end in the moment in which it is used again.
+    const answer = await waitUntil(() => fetch(`${this.simulatorUrl}/control/bans`), 5_000);
+    return ((await answer.json()) as { total: number }).total;
   }
 
   /** Waits until the leader has read back whatever was missed before it led. */

@@ -1,13 +1,17 @@
 import { execFileSync } from 'node:child_process';
+import { Kafka, logLevel } from 'kafkajs';
 import { KafkaAdmin } from '../../../../ingest-node/infrastructure/testing/kafka-admin.ts';
 import type { Mode } from '../../../../shared/wire/service-info.ts';
 import type { TestKafka } from '../../../local/services/testing/kafka.ts';
+import { waitUntil } from '../../../local/services/wait-until.ts';
 import type { Cluster } from './cluster.ts';
 import { both, component, isActive, isUp, type Said } from './health-words.ts';
 import type { Outage } from './outages.ts';
 
 /** Each way of a request takes so much longer: slow, and not so slow that it counts as lost. */
 const SLOW_MS = 300;
+
+const REFILLED_WITHIN_MS = 5_000;
 
 type Harm = Pick<Outage, 'name' | 'mostSilenceMs' | 'begin' | 'end'>;
 
@@ -119,6 +123,7 @@ function kafkaSlow(mode: Mode): Outage {
     mostSilenceMs: 4_000,
     begin: delay(SLOW_MS),
     told: both(isUp('kafka', true), latency(true)),
+    meanwhile: both(isUp('kafka', true), isActive(mode)),
     end: delay(0),
     healed: both(isUp('kafka', true), isActive(mode), latency(false)),
     keepsEpoch: true,
@@ -136,10 +141,27 @@ function topicsDeleted(mode: Mode): Outage {
       await admin.wipe().finally(() => admin.stop());
     },
     told: null,
-    end: () => {},
+    end: refilled,
     healed: both(isUp('kafka', true), isActive(mode)),
     keepsEpoch: true,
   };
+}
+
+/** What a new reader needs is there again: history, and a snapshot to begin from. */
+async function refilled(cluster: Cluster): Promise<void> {
+  const kafka = new Kafka({ brokers: [kafkaOf(cluster).brokers], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    await waitUntil(async () => {
+      for (const topic of ['exchange.stream', 'exchange.snapshot', 'exchange.events']) {
+        const partitions = await admin.fetchTopicOffsets(topic);
+        if (partitions.every(({ high }) => high === '0')) throw new Error(`${topic} is empty`);
+      }
+    }, cluster.allowedMs(REFILLED_WITHIN_MS));
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 function isMeantFor(mode: Mode): (said: Said) => string | null {

@@ -19,6 +19,8 @@ export type Outage = {
   readonly begin: (cluster: Cluster) => Promise<unknown> | unknown;
   /** What every node must say within three seconds; `null`: nothing is to be seen. */
   readonly told: ((said: Said) => string | null) | null;
+  /** What every node must still say when it has lasted. */
+  readonly meanwhile?: (said: Said) => string | null;
   readonly end: (cluster: Cluster) => Promise<unknown> | unknown;
   readonly healed: (said: Said) => string | null;
   /** Whether the same leader must still lead the same epoch when it is over. */
@@ -148,10 +150,12 @@ async function liveThrough(cluster: Cluster, watch: Watch, outage: Outage): Prom
   const isHeard = outage.mostSilenceMs < Number.POSITIVE_INFINITY;
   if (isHeard) await watch.hearsAfter(machineNow() + OUTAGE_MS);
   else await watch.allSeek(at, cluster.options.sessionTimeoutMs! * 3);
+  if (outage.meanwhile !== undefined) await untilAllSay(cluster, outage.meanwhile, 0);
   const silenceMs = watch.longestSilenceMs(at, machineNow());
   const stallMs = cluster.control.stallMs(at, machineNow());
-  const endedAt = machineNow();
+  const endingAt = machineNow();
   await outage.end(cluster);
+  const endedAt = machineNow();
   await untilAllSay(cluster, outage.healed, HEALED_WITHIN_MS);
   const healedMs = machineNow() - endedAt;
   await cluster.allWell();
@@ -161,7 +165,7 @@ async function liveThrough(cluster: Cluster, watch: Watch, outage: Outage): Prom
   const after = await (await cluster.leader()).health();
   console.log(
     `${outage.name}: told ${toldMs === null ? 'nothing' : `after ${toldMs.toFixed(0)} ms`}; healed ` +
-      `${healedMs.toFixed(0)} ms after it was over; longest silence of a client ${silenceMs.toFixed(0)} ms ` +
+      `${healedMs.toFixed(0)} ms after it was over, which took ${(endedAt - endingAt).toFixed(0)} ms; longest silence of a client ${silenceMs.toFixed(0)} ms ` +
       `(${wholeMs.toFixed(0)} ms with the healing; of one at home on another path ${pathsMs.toFixed(0)} ms; the control process stalled ${stallMs.toFixed(0)} ms)`,
   );
   expect(

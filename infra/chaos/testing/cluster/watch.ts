@@ -79,6 +79,11 @@ export class Watch {
     }
     watch.#eventsFrom = witness.position!;
     if (cluster.services?.kafka != null) watch.#addPathClients();
+    // Who goes home without a position is given a state there that may be older than all that the judge knows.
+    await waitUntil(async () => {
+      const empty = watch.#readers.filter(({ position }) => position === null);
+      if (empty.length > 0) throw new Error(`${empty.map(({ name }) => name).join(', ')} has nothing yet`);
+    }, 10_000);
     return watch;
   }
 
