@@ -8,8 +8,8 @@ import * as ascii from './ascii-text.ts';
 // A local name, for the reason that `frame-scanner.ts` gives.
 const { asciiText } = ascii;
 
-/** There are some thousand codes. */
-const SLOT_BITS = 12;
+/** Four times as many slots as there may be codes, so that few of them drive each other out. */
+const SLOT_BITS = 14;
 const SHORTEST = 4;
 const LONGEST = 16;
 const QUADS = LONGEST / 4;
