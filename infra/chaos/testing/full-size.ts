@@ -38,6 +38,10 @@ const DIFF_BOOKS = 10;
 const DELAY_P99_MS = 20;
 /** Memory may grow by this factor from the first third of the warm time to the last. */
 const FLAT = 1.25;
+/** From its start a node fills its history for a minute, after it has subscribed; each line of it tells of one second. */
+const FILLING_SAMPLES = 90;
+/** Shorter than this, a rise cannot be told from the collector's own ups and downs. */
+const LEAST_WARM_SAMPLES = 90;
 
 type Sample = {
   rssMb: number;
@@ -153,11 +157,11 @@ async function run(options: FullSizeOptions, stops: (() => Promise<unknown> | un
   const delays = [nodeSamples, idleSamples].map(samples => samples.at(-1)!.wholeP99Ms) as [number, number];
 
   const bans = (await (await fetch(`${simulatorUrl}/control/bans`)).json()) as { total?: number };
-  const warm = nodeSamples.slice(Math.floor(nodeSamples.length / 4));
-  const quarter = Math.floor(warm.length / 3);
+  const warm = nodeSamples.slice(Math.max(FILLING_SAMPLES, Math.floor(nodeSamples.length / 4)));
+  const third = Math.floor(warm.length / 3);
   const growth = (of: (sample: Sample) => number): [number, number] => [
-    mean(warm.slice(0, quarter).map(of)),
-    mean(warm.slice(-quarter).map(of)),
+    mean(warm.slice(0, third).map(of)),
+    mean(warm.slice(-third).map(of)),
   ];
   const heap = growth(({ heapMb }) => heapMb);
   const rss = growth(({ rssMb }) => rssMb);
@@ -182,8 +186,13 @@ async function run(options: FullSizeOptions, stops: (() => Promise<unknown> | un
   // What the faults hold back is no load; the rest must be there.
   expect(rates['binance']).toBeGreaterThan(0.6 * eventsPerSecond * 0.6);
   expect(rates['upbit']! + rates['bithumb']!).toBeGreaterThan(0.6 * eventsPerSecond * 0.4);
-  expect(heap[1]).toBeLessThan(heap[0] * FLAT);
-  expect(rss[1]).toBeLessThan(rss[0] * FLAT);
+  if (warm.length >= LEAST_WARM_SAMPLES) {
+    expect(heap[1]).toBeLessThan(heap[0] * FLAT);
+    expect(rss[1]).toBeLessThan(rss[0] * FLAT);
+  } else
+    console.log(
+      `memory is NOT judged: ${warm.length} s of a full history are too few, ${LEAST_WARM_SAMPLES} are needed`,
+    );
   expect(delays[0]).toBeLessThan(DELAY_P99_MS + delays[1]);
 }
 
