@@ -33,6 +33,8 @@ async function run(staged: ReturnType<typeof stage>, report: FenceReport = stage
     log,
     clock,
     fence: async () => report,
+    onBeforeReset: ({ reason }) => staged.told.push(`${reason} at ${log.position.offset}`),
+    onReset: ({ position }) => staged.told.push(`begun anew at ${position.offset}`),
     onBatch: ({ events }) => staged.told.push(...events.flatMap(event => (event.type === 'trade' ? [event.id] : []))),
   });
   taking.catch(() => {});
@@ -66,6 +68,14 @@ describe('[EPO1] the longest tail is the end of the old epoch', () => {
     expect(lineage.at(-1)).toEqual({ epoch: 10, end: 5 });
     expect(read).toBeNull();
     expect(staged.path.requests).toEqual([]);
+  });
+
+  test('[TRD1] history that does not reach back to this node is a loss, and told as one', async () => {
+    const staged = stage({ own: 3, onPath: 9 });
+    staged.path.log.reset({ epoch: 10, offset: 9 }, 10, staged.path.log.lineage, []);
+    const { lineage } = await run(staged);
+    expect(lineage.at(-1)).toEqual({ epoch: 10, end: 9 });
+    expect(staged.told).toEqual(['lost at 3', 'begun anew at 9']);
   });
 
   test('a node that has followed nothing cannot vouch for what came after it: a loss for all readers', async () => {
