@@ -62,10 +62,10 @@ export class BackwardReading implements TradeReading {
 
   remains(): Remains {
     const { before, resumed } = this.#miss;
-    const hasGap = this.#overlaps();
-    const after = hasGap ? this.#rows[0] : newestOf(before);
+    const isReached = this.#overlaps();
+    const after = isReached ? this.#rows[0] : newestOf(before);
     // Shared ids tell which ones are surely new, even where it is not known what lies before them.
-    const found = hasGap || this.#history.ids === 'separate' ? NOTHING : this.#found();
+    const found = isReached || this.#history.ids === 'separate' ? NOTHING : this.#found();
     const until = found[0] ?? (resumed !== null && timeOf(resumed) >= timeOf(after) ? resumed : null);
     return {
       found,

@@ -49,7 +49,7 @@ export const PROTECTIONS: Readonly<Record<Protection, readonly Replacement[]>> =
   tradeMemory: [
     {
       file: 'ingest-node/conversion/trade-memory.ts',
-      text: 'if (this.#knows(key, id)) return false;',
+      text: 'if (this.#ids.get(market, trade.id) !== undefined) return false;',
       by: '',
     },
   ],
