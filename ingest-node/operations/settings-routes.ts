@@ -34,7 +34,9 @@ export function createSettingsRoutes({ adminToken, settings }: SettingsRoutesOpt
     }
     const given = context.req.header('authorization')?.replace(/^Bearer +/i, '') ?? '';
     if (!isSameSecret(given, adminToken)) {
-      return refuse(context, 401, 'adminTokenRequired', 'give the admin token as "Authorization: Bearer …"');
+      const message =
+        given === '' ? 'give the admin token as "Authorization: Bearer …"' : 'that is not the ADMIN_TOKEN of this node';
+      return refuse(context, 401, 'adminTokenRequired', message);
     }
     return next();
   });
