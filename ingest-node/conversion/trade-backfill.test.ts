@@ -490,6 +490,39 @@ describe('with ids of their own', () => {
     expect([told(world), world.paths.length]).toEqual([['2'], asked]);
   });
 
+  it('asks again while REST lags behind the frames, and says how far it came if it stays behind', async () => {
+    for (const staysBehind of [false, true]) {
+      const world = new World('separate');
+      await happen(world, 1, 'sees');
+      world.feed('down');
+      const second = await happen(world, 2, 'misses');
+      const late = world.page();
+      await happen(world, 3, 'misses');
+      world.feed('live');
+      const fourth = await happen(world, 4, 'snapshot');
+      world.answer = () => late;
+      await world.pass(1_600);
+      expect(told(world)).toEqual(['2']);
+      if (!staysBehind) world.answer = () => world.page();
+      await world.pass(60_000);
+      expect(told(world)).toEqual(['2', staysBehind ? 'gap' : '3']);
+      const times = { afterTime: second.exchangeTime, untilTime: fourth.exchangeTime };
+      if (staysBehind) expect(world.published[1]).toMatchObject(times);
+    }
+  });
+
+  it('publishes once what REST shows before a frame brings it', async () => {
+    const world = new World('separate');
+    await happen(world, 1, 'sees');
+    world.feed('down');
+    world.feed('live');
+    const late = await happen(world, 2, 'misses');
+    await world.pass(3_000);
+    expect(told(world)).toEqual(['2']);
+    expect(world.see(late)).toBe(false);
+    expect(world.see({ ...late, id: '1079953210371799' })).toBe(true);
+  });
+
   it('gives up the search when a second interruption turns out to have begun and ended in quiet', async () => {
     const world = new World('separate');
     const first = await happen(world, 1, 'sees');
