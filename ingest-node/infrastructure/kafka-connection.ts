@@ -81,6 +81,8 @@ export class KafkaConnection {
   #dialled = new Map<string, Promise<Broker>>();
   #addresses = new Map<number, Address>();
   #leaders = new Map<string, ReadonlyMap<number, number>>();
+  /** Who gives out the identities of a name. */
+  #coordinators = new Map<string, Address>();
   /** Whether anything was answered since the last dialling. */
   #hasAnswered = false;
   #isClosed = false;
@@ -196,6 +198,11 @@ export class KafkaConnection {
     });
   }
 
+  /** Finds out where the identities of a name are given out: one answer less to wait for when one is asked for. */
+  findCoordinator(name: string): Promise<void> {
+    return this.#ask(0, async () => void (await this.#coordinatorOf(name)));
+  }
+
   /** Becomes the one writer of that name: whoever was it before is refused wherever this one writes first. */
   async nextIdentity(name: string): Promise<ProducerIdentity> {
     const { clock } = this.#options;
@@ -212,15 +219,22 @@ export class KafkaConnection {
 
   #askForIdentity(name: string): Promise<ProducerIdentity> {
     return this.#ask(0, async () => {
-      const seed = await this.#anyBroker();
-      const { coordinator } = await seed.findGroupCoordinator({ groupId: name, coordinatorType: TRANSACTIONS });
-      const broker = await this.#dial(coordinator);
+      const broker = await this.#dial(await this.#coordinatorOf(name));
       const { producerId, producerEpoch } = await broker.initProducerId({
         transactionalId: name,
         transactionTimeout: TRANSACTION_TIMEOUT_MS,
       });
       return { id: producerId, epoch: producerEpoch };
     });
+  }
+
+  async #coordinatorOf(name: string): Promise<Address> {
+    const known = this.#coordinators.get(name);
+    if (known !== undefined) return known;
+    const seed = await this.#anyBroker();
+    const { coordinator } = await seed.findGroupCoordinator({ groupId: name, coordinatorType: TRANSACTIONS });
+    this.#coordinators.set(name, coordinator);
+    return coordinator;
   }
 
   /** Creates topics; rejects with `TOPIC_ALREADY_EXISTS` when somebody was faster with one of them. */
@@ -272,6 +286,7 @@ export class KafkaConnection {
         if (refusal === null) this.drop((error as Error).message);
         // A broker that says no may not be the one to ask.
         this.#leaders = new Map();
+        this.#coordinators = new Map();
         if (refusal === null) throw error;
         return refusal;
       }),

@@ -72,10 +72,15 @@ export class KafkaWriter implements PathWriter {
       return { writer, position: known.position, lineage: known.lineage };
     }
     this.#pen = null;
-    await ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]);
+    // Side by side, because everybody waits meanwhile. Who finds no topic, or nobody to ask, finds out below.
+    const [tail] = await Promise.all([
+      this.#readTail().catch(() => null),
+      connection.findCoordinator(PEN).catch(() => {}),
+      ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]),
+    ]);
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#pen = await this.#raise(writer);
+        this.#pen = await this.#raise(writer, attempt === 1 ? tail : null);
         const { position, lineage } = this.#pen;
         if (position !== null) this.#options.onArrived?.(position);
         return { writer, position, lineage };
@@ -85,8 +90,9 @@ export class KafkaWriter implements PathWriter {
     }
   }
 
-  async #raise(writer: number): Promise<Pen> {
-    let tail = await this.#readTail();
+  /** @param known the end of the stream, when it was read just now */
+  async #raise(writer: number, known: KafkaTail | null): Promise<Pen> {
+    let tail = known ?? (await this.#readTail());
     if (tail.writer > writer) throw new FencedError('kafka', tail.writer);
     const identity = await this.#options.connection.nextIdentity(PEN);
     const pen: Pen = { ...tail, writer, identity, isFresh: true, sequences: new Map() };
