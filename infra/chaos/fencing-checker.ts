@@ -19,8 +19,8 @@ export type FencingTolerance = {
   readonly halfSent: boolean;
 };
 
-/** Events of 20 ms: more than one seal holds at the pace of a cluster test. */
-const MOST_IN_ONE_SEAL = 64;
+/** Events of a quarter second: as much as a busy machine may seal at once at the pace of a cluster test. */
+const MOST_IN_ONE_SEAL = 128;
 
 export function fencingFaults(
   observers: readonly Observer[],

@@ -92,10 +92,10 @@ describe('a deposed leader', () => {
   });
 
   test('[FEN1] that was stopped between the sealing and the sending of one batch is forgiven that one, where told so', () => {
-    const witness = observer('witness', [10, batch(5, 1, 5)], [4_000, batch(5, 5, 6)], [4_100, batch(5, 6, 90)]);
+    const witness = observer('witness', [10, batch(5, 1, 5)], [4_000, batch(5, 5, 6)], [4_100, batch(5, 6, 150)]);
     const observers = [follower, witness];
     const faults = fencingFaults(observers, observedStream(observers).epochs, { halfSent: true });
-    expect(faults.map(({ text }) => text)).toEqual(['witness heard 5:6–89 of 5 1100 ms after 7 had begun']);
+    expect(faults.map(({ text }) => text)).toEqual(['witness heard 5:6–149 of 5 1100 ms after 7 had begun']);
   });
 
   test('[ORD2] must not be heard by one who has heard of its successor', () => {
