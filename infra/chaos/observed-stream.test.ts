@@ -98,6 +98,13 @@ describe('a deposed leader', () => {
     expect(faults.map(({ text }) => text)).toEqual(['witness heard 5:6–149 of 5 1100 ms after 7 had begun']);
   });
 
+  test('[FEN1] is not forgiven a batch of more than a busy machine seals at once: it went on by itself', () => {
+    const witness = observer('witness', [10, batch(5, 1, 5)], [4_000, batch(5, 5, 150)]);
+    const observers = [follower, witness];
+    const faults = fencingFaults(observers, observedStream(observers).epochs, { halfSent: true });
+    expect(faults.map(({ text }) => text)).toEqual(['witness heard 5:5–149 of 5 1000 ms after 7 had begun']);
+  });
+
   test('[ORD2] must not be heard by one who has heard of its successor', () => {
     const client = observer('client', [3_000, batch(7, 1, 2, { lineage: LINEAGE })], [3_100, batch(5, 5, 6)]);
     expect(faultsOf(client)).toEqual(['ORD2 client heard 5:5–5 of 5 at 3100, after writer 7']);
