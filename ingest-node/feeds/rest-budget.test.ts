@@ -45,8 +45,8 @@ describe('the REST budget', () => {
     const order: string[] = [];
     const leaver = new AbortController();
     const stay = new AbortController().signal;
-    await budget.acquire('weight', 700, stay);
-    const left = budget.acquire('weight', 700, leaver.signal).catch(reason => order.push(String(reason)));
+    await budget.acquire('weight', 250, stay);
+    const left = budget.acquire('weight', 250, leaver.signal).catch(reason => order.push(String(reason)));
     void budget.acquire('weight', 40, stay).then(() => order.push('small'));
     await settle();
     expect([budget.waiting('weight'), order]).toEqual([2, []]);
@@ -62,7 +62,7 @@ describe('the REST budget', () => {
     const budget = new RestBudget({ limits: LIMITS, clock });
     const order: string[] = [];
     const { signal } = new AbortController();
-    await budget.acquire('weight', 700, signal);
+    await budget.acquire('weight', 250, signal);
     const ask = (name: string, isPatient: boolean) =>
       budget.acquire('weight', 100, signal, isPatient).then(() => order.push(name));
     const all = [ask('patient', true), ask('patient too', true), ask('first', false), ask('second', false)];

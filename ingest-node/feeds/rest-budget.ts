@@ -8,8 +8,11 @@ import type { RestLimit } from '../exchanges/exchange-adapter.ts';
 
 /** The other half is for whoever shares our address, and for what we got wrong. */
 const SHARE_OF_LIMIT = 0.5;
-/** This part of our share may be spent at once, the rest comes evenly over the window. */
-const BURST_SHARE = 0.25;
+/**
+ * This part of our share may be spent at once, the rest comes evenly over the window. What may come at once is lost to the
+ * long run, in which hundreds of markets are read back; the dearest request must fit.
+ */
+const BURST_SHARE = 0.1;
 
 export type RestBudgetOptions = {
   /** By group, as the exchange publishes them. */
