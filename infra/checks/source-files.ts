@@ -11,7 +11,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** Folders that hold what tools make, at any depth; and those that hold it only at the top. */
+/** What tools make, at any depth (in a linked worktree `.git` is a file); and folders that hold it only at the top. */
 const MADE_ANYWHERE = new Set(['node_modules', '.git', '.wrangler']);
 const MADE_AT_TOP = new Set(['build', 'data', 'reports']);
 
@@ -21,8 +21,9 @@ export function listPaths(root: string = REPO_ROOT): string[] {
   const visit = (folder: string): void => {
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      if (MADE_ANYWHERE.has(entry.name)) continue;
       if (entry.isDirectory()) {
-        if (!MADE_ANYWHERE.has(entry.name) && !MADE_AT_TOP.has(path)) visit(path);
+        if (!MADE_AT_TOP.has(path)) visit(path);
       } else if (entry.isFile() && !entry.name.endsWith('.log')) {
         paths.push(path);
       }
