@@ -151,7 +151,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
       ...services.health(),
     ],
     feeds: () => (role.isLeading ? leader.feeds() : feedHealthOf(log.latest.feeds())),
-    conversion: () => ({ tradeBackfill: leader.tradeBackfillCounts(), deltaBooks: leader.deltaBookCounts() }),
+    conversion: () => ({ tradeBackfill: leader.missedTrades.counts(), deltaBooks: leader.deltaBookCounts() }),
   };
   let isStopping = false;
   const paths = (): readonly StreamPathState[] => {

@@ -46,7 +46,7 @@ it('[TRD1] cuts and stalls in any order: each trade of hundreds of quiet markets
   const passed = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
   leader.start();
   await expect.poll(isLive, { timeout: 10_000 }).toBe(true);
-  await expect.poll(() => leader.tradeBackfillCounts()[0]?.unanchored, { timeout: 20_000 }).toBe(0);
+  await expect.poll(() => leader.missedTrades.counts()[0]?.unanchored, { timeout: 20_000 }).toBe(0);
 
   const ledger = new TradeLedger(Date.now());
   const from = simulator.truth.lastIndex;
@@ -79,11 +79,11 @@ it('[TRD1] cuts and stalls in any order: each trade of hundreds of quiet markets
     return ledger.open(until, 'missing');
   };
   await expect.poll(missing, { timeout: 60_000, interval: 500 }).toEqual([]);
-  const settled = () => leader.tradeBackfillCounts()[0]?.waiting;
+  const settled = () => leader.missedTrades.counts()[0]?.waiting;
   await expect.poll(settled, { timeout: 60_000, interval: 500 }).toBe(0);
   missing();
-  console.log(JSON.stringify(leader.tradeBackfillCounts()));
+  console.log(JSON.stringify(leader.missedTrades.counts()));
   expect(ledger.open(Date.now() - 1_000, 'surplus')).toEqual([]);
   expect(gaps).toEqual([]);
-  expect(leader.tradeBackfillCounts()[0]?.backfilledTrades).toBeGreaterThan(0);
+  expect(leader.missedTrades.counts()[0]?.backfilledTrades).toBeGreaterThan(0);
 }, 300_000);

@@ -86,7 +86,7 @@ it('[TRD1] what cuts and stalls made the feeds miss is published once, and no ga
   await expect
     .poll(() => leader.feeds().map(({ state }) => state), { timeout: 5_000 })
     .toEqual(EXCHANGES.map(() => 'live'));
-  const unanchored = () => leader.tradeBackfillCounts().map(count => count.unanchored);
+  const unanchored = () => leader.missedTrades.counts().map(count => count.unanchored);
   await expect.poll(unanchored, { timeout: 15_000 }).toEqual(EXCHANGES.map(() => 0));
 
   const from = simulator.truth.lastIndex;
@@ -113,10 +113,10 @@ it('[TRD1] what cuts and stalls made the feeds miss is published once, and no ga
     return [...wanted].filter(([name, count]) => (got.get(name) ?? 0) < count).map(([name]) => name);
   };
   await expect.poll(missing, { timeout: 25_000, interval: 250 }).toEqual([]);
-  const settled = () => leader.tradeBackfillCounts().map(({ waiting }) => waiting);
+  const settled = () => leader.missedTrades.counts().map(({ waiting }) => waiting);
   await expect.poll(settled, { timeout: 10_000 }).toEqual(EXCHANGES.map(() => 0));
 
-  const counts = leader.tradeBackfillCounts();
+  const counts = leader.missedTrades.counts();
   console.log(`${faults} faults, ${expected.length} trades; ${JSON.stringify(counts)}`);
   const happened = countNames(truthNames(simulator, -1, simulator.truth.lastIndex));
   const got = countNames(stream.trades.map(trade => nameOf(trade, trade.exchangeTime)));

@@ -81,13 +81,15 @@ export type FeedCondition = {
   readonly state: FeedStateName;
   readonly since: EpochMillis;
   readonly reason: string | null;
+  /** We ended it, or never began: that nothing comes is no trouble. */
+  readonly isStopped?: true;
 };
 
 /** What the world is told. */
 export function conditionOf(state: FeedMachineState): FeedCondition {
   switch (state.name) {
     case 'idle':
-      return { state: 'down', since: state.since, reason: state.reason };
+      return { state: 'down', since: state.since, reason: state.reason, isStopped: true };
     case 'connecting':
       return { state: 'connecting', since: state.since, reason: state.refusal ?? state.reason };
     case 'live':

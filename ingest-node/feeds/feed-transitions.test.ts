@@ -228,7 +228,7 @@ describe('what the world is told', () => {
   });
 
   test('a stopped feed is down', () => {
-    expect(told(live(null), of(1).stop)).toEqual({ state: 'down', since: NOW, reason: 'stopped' });
+    expect(told(live(null), of(1).stop)).toEqual({ state: 'down', since: NOW, reason: 'stopped', isStopped: true });
   });
 });
 

@@ -3,10 +3,8 @@ import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Candle, Trade, TradeGap } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import type { TradeBackfillHealth } from '../../shared/wire/service-info.ts';
 import { type ConvertedFrame, ConverterService } from '../conversion/converter-service.ts';
 import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from '../conversion/delta-books.ts';
-import { TradeBackfill } from '../conversion/trade-backfill.ts';
 import type { Distributor } from '../distribution/distributor.ts';
 import type { ExchangeAdapter, InstrumentIndex } from '../exchanges/exchange-adapter.ts';
 import { fetchBookSnapshot } from '../feeds/book-snapshot.ts';
@@ -15,7 +13,8 @@ import type { FeedReport } from '../feeds/feed.ts';
 import type { FrameMeaning } from '../feeds/line.ts';
 import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
 import type { Logger } from '../operations/logger.ts';
-import { TradeHorizon } from './trade-horizon.ts';
+import { feedEvent } from './feed-event.ts';
+import { MissedTrades } from './missed-trades.ts';
 
 export type LeaderOptions = {
   readonly adapters: readonly ExchangeAdapter[];
@@ -39,94 +38,34 @@ export type LeaderOptions = {
 /** Order books that wait for their turn, and minutes that wait for their end, are looked at this often. */
 const FLUSH_INTERVAL_MS = 25;
 
-const LOOK_FOR_MISSED_EVERY_MS = 1_000;
-/** After a feed is live: its subscription, the settling, and a first page. */
-const NOTICED_AFTER_MS = 5_000;
-/** The reason of a feed that was ended by us. */
-const FEED_STOPPED = 'stopped';
-const READING_BACK = 'missed trades are being read back';
-
-/** The feed that says whether missed trades of an exchange are being read back: it is live, and has a reason while so. */
-export const backfillKey = (exchange: ExchangeName): string => `${exchange}-backfill`;
-
 /** `warming`: the sockets are open while another node still leads (rule HND1). */
 type LeaderState = 'stopped' | 'warming' | 'leading';
 
 /**
  * What the leading node does and nobody else: exchange frames in, converted events to the distributor. A successor that
  * was named does the same before it leads, but for the search of missed trades: what the leader publishes is not missed.
+ * What the feeds missed all the same is the business of {@link MissedTrades}.
  */
 export class Leader {
   readonly converter: ConverterService;
-  /** How far back this node knows which trades were published. */
-  readonly horizon = new TradeHorizon();
+  readonly missedTrades: MissedTrades;
   readonly #options: LeaderOptions;
   readonly #feeds: readonly ExchangeFeeds[];
   /** For each exchange whose books can be built from changes. */
   readonly #deltaBooks = new Map<ExchangeName, DeltaBooks>();
-  readonly #backfills = new Map<ExchangeName, TradeBackfill>();
   #cancelFlush: () => void = () => {};
-  /** By exchange: whether it was told that missed trades are being read back. */
-  readonly #isReadingBack = new Map<ExchangeName, boolean>();
-  #cancelLook: () => void = () => {};
   #state: LeaderState = 'stopped';
 
   constructor(options: LeaderOptions) {
     this.#options = options;
-    const separate = options.adapters.filter(({ tradeHistory }) => tradeHistory.ids === 'separate');
+    const { adapters, distributor, clock, logger } = options;
+    const separate = adapters.filter(({ tradeHistory }) => tradeHistory.ids === 'separate');
     this.converter = new ConverterService({
       tradeMemory: { separateIds: new Set(separate.map(({ exchange }) => exchange)) },
-      onRejectionSample: sample => options.logger.warn({ ...sample }, 'a record was rejected'),
+      onRejectionSample: sample => logger.warn({ ...sample }, 'a record was rejected'),
     });
-    this.#feeds = options.adapters.map(adapter => {
-      const deltaSymbols = options.deltaSymbols?.[adapter.exchange] ?? new Set();
-      const feeds: ExchangeFeeds = new ExchangeFeeds({
-        adapter,
-        simulatorUrl: options.simulatorUrl,
-        deltaSymbols,
-        onFrame: (bytes, receivedTime, instruments, key) => {
-          const backfill = this.#backfills.get(adapter.exchange);
-          const symbols = () => feeds.instrumentsOf(key).map(({ symbol }) => symbol);
-          backfill?.beforeFrame(key, symbols);
-          return this.ingest(adapter, bytes, receivedTime, instruments, ({ events, trades }) => {
-            backfill?.beforeEvents(key, symbols, events);
-            backfill?.observe(trades);
-          });
-        },
-        onFeedState: report => {
-          const carried = feeds.instrumentsOf(report.key);
-          const subscribingMs = this.#subscribingMs(adapter.exchange, carried);
-          const symbols = carried.map(({ symbol }) => symbol);
-          this.#backfills.get(adapter.exchange)?.onFeedState(report.key, report.state, symbols, subscribingMs);
-          if (report.state === 'live') this.#deltaBooks.get(adapter.exchange)?.onFeedLive(carried, subscribingMs);
-          if (report.state !== 'live') this.converter.interrupt(adapter.exchange, symbols);
-          this.#feedState(adapter.exchange, report);
-        },
-        onCarried: (key, added) => {
-          const symbols = added.map(({ symbol }) => symbol);
-          this.#backfills.get(adapter.exchange)?.onFeedState(key, 'connecting', symbols, 0);
-          this.converter.interrupt(adapter.exchange, symbols);
-        },
-        onRenewed: key => {
-          const carried = feeds.instrumentsOf(key);
-          const symbols = carried.map(({ symbol }) => symbol);
-          this.#backfills.get(adapter.exchange)?.onFeedState(key, 'live', symbols, 0);
-          this.#deltaBooks.get(adapter.exchange)?.onFeedLive(carried, 0);
-        },
-        onInstruments: instruments => {
-          this.#backfills.get(adapter.exchange)?.setInstruments(instruments);
-          this.#warnOfUnlisted(adapter.exchange, deltaSymbols, instruments);
-          options.onInstruments(adapter.exchange, instruments);
-        },
-        clock: options.clock,
-        ...(options.tap === undefined ? {} : { tap: options.tap }),
-        ...(options.selects && { selects: options.selects }),
-        ...(options.refreshMarketsEveryMs && { refreshMarketsEveryMs: options.refreshMarketsEveryMs }),
-      });
-      this.#buildBooks(adapter, feeds, deltaSymbols);
-      this.#backfills.set(adapter.exchange, this.#createBackfill(adapter, feeds));
-      return feeds;
-    });
+    this.missedTrades = new MissedTrades({ converter: this.converter, distributor, clock, logger });
+    this.#feeds = adapters.map(adapter => this.#createFeeds(adapter));
   }
 
   /** Begins to lead: from nothing, or from {@link warmUp}, in which case no trade goes by unseen. */
@@ -134,10 +73,10 @@ export class Leader {
     const before = this.#state;
     if (before === 'leading') return;
     this.#state = 'leading';
-    for (const backfill of this.#backfills.values()) backfill.start();
+    this.missedTrades.start();
     if (before === 'stopped') this.#open(1);
     else this.#carryOn();
-    this.#lookForMissed();
+    this.missedTrades.tell();
   }
 
   /**
@@ -173,9 +112,7 @@ export class Leader {
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
-    this.#cancelLook();
-    this.#isReadingBack.clear();
-    for (const backfill of this.#backfills.values()) backfill.stop();
+    this.missedTrades.stop();
     await Promise.all(this.#feeds.map(feeds => feeds.stop()));
     for (const books of this.#deltaBooks.values()) books.stop();
     this.#cancelFlush();
@@ -198,7 +135,7 @@ export class Leader {
       feeds.useConnectShare(1);
       for (const { key, state } of feeds.status()) {
         const symbols = feeds.instrumentsOf(key).map(({ symbol }) => symbol);
-        this.#backfills.get(feeds.exchange)?.onFeedState(key, state, symbols, 0);
+        this.missedTrades.of(feeds.exchange).onFeedState(key, state, symbols, 0);
       }
     }
   }
@@ -213,7 +150,7 @@ export class Leader {
       const before = new Set(carried());
       feeds.replan();
       const added = carried().filter(symbol => !before.has(symbol));
-      this.#backfills.get(feeds.exchange)?.forget(added);
+      this.missedTrades.of(feeds.exchange).forget(added);
       this.converter.interrupt(feeds.exchange, added);
     }
   }
@@ -221,26 +158,7 @@ export class Leader {
   /** While another node leads: what its stream carries, so that this one continues where it leaves off. */
   remember(event: Trade | Candle | TradeGap, now: EpochMillis): void {
     if (event.type !== 'gap') this.converter.remember(event, now);
-    if (event.type === 'trade') {
-      this.horizon.heard(event);
-      this.#backfills.get(event.exchange)?.remember(event);
-    }
-    if (event.type === 'gap') this.#backfills.get(event.exchange)?.rememberGap(event);
-  }
-
-  /** What is known of the markets' trades does not count any more: the next ones continue nothing. */
-  forgetTrades(): void {
-    for (const backfill of this.#backfills.values()) backfill.forgetAll();
-  }
-
-  /** The node that leads says that it has read back what it missed of an exchange. */
-  trust(exchange: ExchangeName): void {
-    this.#backfills.get(exchange)?.trust();
-  }
-
-  /** The node that leads may have lost trades of an exchange just now, of all of them by default. */
-  doubt(exchange?: ExchangeName): void {
-    for (const [name, backfill] of this.#backfills) if (exchange === undefined || name === exchange) backfill.doubt();
+    if (event.type !== 'candle') this.missedTrades.remember(event);
   }
 
   /**
@@ -272,11 +190,6 @@ export class Leader {
     return this.#feeds.flatMap(feeds => feeds.status());
   }
 
-  /** What became of the trades that feeds missed, by exchange. */
-  tradeBackfillCounts(): TradeBackfillHealth[] {
-    return [...this.#backfills.values()].map(backfill => backfill.counts());
-  }
-
   /** What became of the books that are built from changes. */
   deltaBookCounts(): DeltaBookCounts[] {
     return [...this.#deltaBooks.values()].map(books => books.counts());
@@ -293,35 +206,56 @@ export class Leader {
     return subscribeMessages(carried).length * limits.messageSpacingMs;
   }
 
-  #createBackfill({ exchange, tradeHistory }: ExchangeAdapter, feeds: ExchangeFeeds): TradeBackfill {
-    const { distributor, clock } = this.#options;
-    return new TradeBackfill({
-      exchange,
-      history: tradeHistory,
-      clock,
-      random: Math.random,
-      acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
-      get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
-      unpublished: (past, others) => this.converter.unpublished(past, others),
-      publish: events => {
-        const admitted = this.converter.admit(this.#withinHorizon(exchange, events), clock.now());
-        distributor.offer(admitted);
-        return admitted.filter(({ type }) => type === 'trade').length;
+  #createFeeds(adapter: ExchangeAdapter): ExchangeFeeds {
+    const { exchange } = adapter;
+    const { clock, simulatorUrl, tap, selects, refreshMarketsEveryMs, onInstruments } = this.#options;
+    const deltaSymbols = this.#options.deltaSymbols?.[exchange] ?? new Set();
+    const backfill = () => this.missedTrades.of(exchange);
+    const symbolsOf = (instruments: readonly Instrument[]) => instruments.map(({ symbol }) => symbol);
+    const feeds: ExchangeFeeds = new ExchangeFeeds({
+      adapter,
+      simulatorUrl,
+      deltaSymbols,
+      onFrame: (bytes, receivedTime, instruments, key) => {
+        const symbols = () => symbolsOf(feeds.instrumentsOf(key));
+        backfill().beforeFrame(key, symbols);
+        return this.ingest(adapter, bytes, receivedTime, instruments, ({ events, trades }) => {
+          backfill().beforeEvents(key, symbols, events);
+          backfill().observe(trades);
+        });
       },
+      onFeedState: report => {
+        const carried = feeds.instrumentsOf(report.key);
+        const subscribingMs = this.#subscribingMs(exchange, carried);
+        const symbols = symbolsOf(carried);
+        backfill().onFeedState(report.key, report.state, symbols, subscribingMs);
+        if (report.state === 'live') this.#deltaBooks.get(exchange)?.onFeedLive(carried, subscribingMs);
+        if (report.state !== 'live') this.converter.interrupt(exchange, symbols);
+        this.#feedState(exchange, report);
+      },
+      onCarried: (key, added) => {
+        const symbols = symbolsOf(added);
+        backfill().onFeedState(key, 'connecting', symbols, 0);
+        this.converter.interrupt(exchange, symbols);
+      },
+      onRenewed: key => {
+        const carried = feeds.instrumentsOf(key);
+        backfill().onFeedState(key, 'live', symbolsOf(carried), 0);
+        this.#deltaBooks.get(exchange)?.onFeedLive(carried, 0);
+      },
+      onInstruments: instruments => {
+        backfill().setInstruments(instruments);
+        this.#warnOfUnlisted(exchange, deltaSymbols, instruments);
+        onInstruments(exchange, instruments);
+      },
+      clock,
+      ...(tap === undefined ? {} : { tap }),
+      ...(selects && { selects }),
+      ...(refreshMarketsEveryMs && { refreshMarketsEveryMs }),
     });
-  }
-
-  /** Trades that were fetched from before what this node knows may have been published: whether they were nobody can say. */
-  #withinHorizon(exchange: ExchangeName, events: readonly (Trade | TradeGap)[]): readonly (Trade | TradeGap)[] {
-    const known = events.filter(event => !this.horizon.isBeyond(event));
-    if (known.length < events.length) {
-      const left = events.length - known.length;
-      this.#options.logger.warn(
-        { exchange, left },
-        'fetched trades are left out: they may have been published already',
-      );
-    }
-    return known;
+    this.#buildBooks(adapter, feeds, deltaSymbols);
+    this.missedTrades.add(adapter, feeds);
+    return feeds;
   }
 
   #buildBooks(adapter: ExchangeAdapter, feeds: ExchangeFeeds, symbols: ReadonlySet<string>): void {
@@ -354,48 +288,13 @@ export class Leader {
     this.#options.logger.warn({ exchange, symbols: missing }, 'books to build of symbols that are not traded');
   }
 
-  /** Tells by a feed of its own whether missed trades are still being read back: whoever leads next must know. */
-  #lookForMissed(): void {
-    const { clock } = this.#options;
-    for (const { exchange } of this.#feeds) {
-      const isReadingBack = !(this.#backfills.get(exchange)?.isSettled && this.#haveSettled(exchange));
-      const was = this.#isReadingBack.get(exchange);
-      // Of an exchange that has not been reached there is nothing to tell.
-      if (was === isReadingBack || (was === undefined && !this.#isReached(exchange))) continue;
-      this.#isReadingBack.set(exchange, isReadingBack);
-      const reason = isReadingBack ? READING_BACK : null;
-      this.#publishFeed(exchange, { key: backfillKey(exchange), state: 'live', since: clock.now(), reason });
-    }
-    this.#cancelLook = clock.setTimer(LOOK_FOR_MISSED_EVERY_MS, () => this.#lookForMissed());
-  }
-
-  #isReached(exchange: ExchangeName): boolean {
-    return this.#statusOf(exchange).some(({ state }) => state === 'live');
-  }
-
-  #statusOf(exchange: ExchangeName): readonly FeedStatus[] {
-    return this.#feeds.find(feeds => feeds.exchange === exchange)?.status() ?? [];
-  }
-
-  /** Whether every feed has been live for so long that what it missed before would have been noticed. */
-  #haveSettled(exchange: ExchangeName): boolean {
-    const status = this.#statusOf(exchange);
-    const now = this.#options.clock.now();
-    return status.length > 0 && status.every(({ state, since }) => state === 'live' && now - since >= NOTICED_AFTER_MS);
-  }
-
-  #publishFeed(exchange: ExchangeName, { key, state, since, reason }: FeedReport): void {
-    const { distributor, clock } = this.#options;
-    const common = { offset: 0, exchange, symbol: null, exchangeTime: null, receivedTime: clock.now() } as const;
-    distributor.offer([{ type: 'feed', ...common, key, state, since, reason }]);
-  }
-
-  #feedState(exchange: ExchangeName, { key, state, since, reason }: FeedReport): void {
-    const { logger, onFeedState } = this.#options;
-    this.#publishFeed(exchange, { key, state, since, reason });
-    const isTrouble = state === 'stale' || (state === 'down' && reason !== FEED_STOPPED);
+  #feedState(exchange: ExchangeName, report: FeedReport): void {
+    const { distributor, clock, logger, onFeedState } = this.#options;
+    const { key, state, reason, isStopped } = report;
+    distributor.offer([feedEvent(exchange, report, clock.now())]);
+    const isTrouble = state === 'stale' || (state === 'down' && isStopped !== true);
     logger[isTrouble ? 'warn' : 'info']({ exchange, feed: key, state, reason }, 'feed state');
-    onFeedState?.(exchange, { key, state, since, reason });
+    onFeedState?.(exchange, report);
   }
 
   #flushLater(): void {

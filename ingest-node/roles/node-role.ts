@@ -11,7 +11,8 @@ import type { Infrastructure } from '../infrastructure/composite-service.ts';
 import type { LeaderElection, LeaderInfo, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
 import { type HeardBatch, JoinedStream } from './joined-stream.ts';
-import { backfillKey, type Leader } from './leader.ts';
+import type { Leader } from './leader.ts';
+import { saysAllReadBack } from './missed-trades.ts';
 import { OwedEvents } from './owed-events.ts';
 import { OutrankedError, takeOver } from './takeover.ts';
 import { voidEvents } from './void-events.ts';
@@ -263,17 +264,17 @@ export class NodeRole {
 
   #begunAnew({ events, position, lineage, reason }: ReceivedSnapshot): void {
     // Trades were published that this node has not heard of: it cannot tell them from missed ones.
-    if (reason === 'lost') this.leader.forgetTrades();
+    if (reason === 'lost') this.leader.missedTrades.forget();
     this.#published(events);
     // Who took a wrong turn lacks nothing of what lies before it.
     if (reason === 'diverged') return;
-    this.leader.horizon.begin();
+    this.leader.missedTrades.horizon.begin();
     this.#joined.begin(position, lineage);
   }
 
   #heard({ first, events }: HeardBatch): void {
     // The leader before this one was interrupted for good, and may have had something to read back.
-    if (first === 1) this.leader.doubt();
+    if (first === 1) this.leader.missedTrades.doubt();
     this.#published(events);
   }
 
@@ -282,9 +283,8 @@ export class NodeRole {
     const now = this.#options.clock.now();
     for (const event of events) {
       if (event.type === 'trade' || event.type === 'candle' || event.type === 'gap') this.leader.remember(event, now);
-      if (event.type === 'feed' && event.state !== 'live') this.leader.doubt(event.exchange);
-      const isReadBack = event.type === 'feed' && event.key === backfillKey(event.exchange) && event.reason === null;
-      if (isReadBack) this.leader.trust(event.exchange);
+      if (event.type === 'feed' && event.state !== 'live') this.leader.missedTrades.doubt(event.exchange);
+      if (saysAllReadBack(event)) this.leader.missedTrades.trust(event.exchange);
       this.#owed.published(event);
     }
   }
