@@ -20,9 +20,11 @@ import { binanceDeltaBooks, DELTA_STREAM, toBookDelta } from './binance-book.ts'
 import { binanceFrame } from './binance-frame.ts';
 import { toCandle } from './binance-kline.ts';
 import { listBinanceMarkets } from './binance-markets.ts';
+import { binanceSubscriptionAnswers, subscribeMessage } from './binance-subscription.ts';
 import { binanceTradeHistory } from './binance-trade-history.ts';
 import { BookSide, isCrossed } from './book-side.ts';
 import {
+  answersTo,
   ConversionBuilder,
   control,
   conversionOf,
@@ -59,6 +61,7 @@ export const binance: ExchangeAdapter = {
   channels: CHANNELS,
   candles: 'sentWithClosing',
   subscribeMessages,
+  subscriptionAnswers: binanceSubscriptionAnswers,
   markets: {
     // Without the permission sets, which nobody reads, the body is a fraction of its size.
     paths: ['/api/v3/exchangeInfo?permissions=SPOT&showPermissionSets=false'],
@@ -82,8 +85,7 @@ function subscribeMessages(
   );
   const messages: string[] = [];
   for (let from = 0; from < streams.length; from += STREAMS_PER_MESSAGE) {
-    const params = streams.slice(from, from + STREAMS_PER_MESSAGE);
-    messages.push(JSON.stringify({ method: 'SUBSCRIBE', params, id: messages.length + 1 }));
+    messages.push(subscribeMessage(streams.slice(from, from + STREAMS_PER_MESSAGE), messages.length + 1));
   }
   return messages;
 }
@@ -115,12 +117,14 @@ function controlMessage(data: FrameNode): Conversion | null {
   const wrapped = frame.member(data, CONTROL_KEYS.error);
   const error = frame.isObject(wrapped) ? wrapped : data;
   const words = frame.member(error, CONTROL_KEYS.msg);
-  if (frame.isThere(words)) return refused(frame.value(frame.member(error, CONTROL_KEYS.code)), frame.value(words));
-  const result = frame.member(data, CONTROL_KEYS.result);
   const id = frame.member(data, CONTROL_KEYS.id);
+  if (frame.isThere(words)) {
+    return refused(frame.value(frame.member(error, CONTROL_KEYS.code)), frame.value(words), frame.value(id));
+  }
+  const result = frame.member(data, CONTROL_KEYS.result);
   if (!frame.isThere(result) || !frame.isThere(id)) return null;
   const detail = `request ${describeNode(frame, id)}: ${describeNode(frame, result)}`;
-  return control({ name: 'acknowledged', detail });
+  return control({ name: 'acknowledged', detail, ...answersTo(frame.value(id)) });
 }
 
 type Context = {

@@ -19,8 +19,22 @@ import { type FrameKey, type FrameNode, FrameReader } from '../conversion/frame-
 import { parseLosslessJson } from '../conversion/lossless-json.ts';
 import { BookSide, isCrossed, quoteOf } from './book-side.ts';
 import { coinoneTradeHistory } from './coinone-trade-history.ts';
-import { control, conversionOf, type Outcome, refused, rejection, unreadable } from './conversion-builder.ts';
-import type { Conversion, ExchangeAdapter, InstrumentIndex, MarketListResult } from './exchange-adapter.ts';
+import {
+  answersTo,
+  control,
+  conversionOf,
+  type Outcome,
+  refused,
+  rejection,
+  unreadable,
+} from './conversion-builder.ts';
+import type {
+  Conversion,
+  ExchangeAdapter,
+  InstrumentIndex,
+  MarketListResult,
+  SubscriptionTopic,
+} from './exchange-adapter.ts';
 import { channelNameOf, describe, FieldReader, isRecord, textOf } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
 import { readMarketList } from './market-list.ts';
@@ -55,6 +69,11 @@ export const coinone: ExchangeAdapter = {
   candles: 'fromTrades',
   tradeHistory: coinoneTradeHistory,
   subscribeMessages,
+  subscriptionAnswers: {
+    keyOf: message => keyOf(topicOf(message)),
+    topicsOf: message => [topicOf(message)],
+    halvesOf: () => null,
+  },
   markets: {
     paths: ['/public/v2/markets/KRW', '/public/v2/currencies'],
     limit: { group: 'all', weight: 1 },
@@ -71,6 +90,17 @@ function subscribeMessages(instruments: readonly Instrument[]): readonly string[
       return JSON.stringify({ request_type: 'SUBSCRIBE', channel, topic, format: 'DEFAULT' });
     }),
   );
+}
+
+/** What one of our own messages asks for. */
+function topicOf(message: string): SubscriptionTopic {
+  const { channel, topic } = JSON.parse(message);
+  return { nativeCode: codeOf(topic.quote_currency, topic.target_currency), channel };
+}
+
+/** What `SUBSCRIBED` repeats of a request: there is no id. */
+function keyOf({ channel, nativeCode }: SubscriptionTopic): string {
+  return `${channel} ${nativeCode}`;
 }
 
 /** The keys of a frame that we read, in its two formats: DEFAULT, which we ask for, and SHORT. */
@@ -126,9 +156,15 @@ function convert(bytes: Uint8Array, receivedTime: EpochMillis, instruments: Inst
     case 'SUBSCRIBED':
     case 'UNSUBSCRIBED': {
       const topic = frame.member(message, keys.data);
-      const code = frame.isObject(topic) ? describe(nativeCodeOf(topic, keys)) : describeNode(frame, topic);
+      const nativeCode = frame.isObject(topic) ? nativeCodeOf(topic, keys) : null;
+      const code = nativeCode === null ? describeNode(frame, topic) : describe(nativeCode);
       const channel = channelNameOf(frame.value(frame.member(message, keys.channel)));
-      return control({ name: 'acknowledged', detail: `${name} ${channel} ${code}` });
+      const isAnswer = name === 'SUBSCRIBED' && nativeCode !== null;
+      return control({
+        name: 'acknowledged',
+        detail: `${name} ${channel} ${code}`,
+        ...(isAnswer ? answersTo(keyOf({ channel, nativeCode })) : {}),
+      });
     }
     case 'PONG':
       return control({ name: 'alive' });

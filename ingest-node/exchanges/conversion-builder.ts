@@ -50,9 +50,24 @@ export function control(message: ControlMessage): Conversion {
   return { kind: 'control', control: message };
 }
 
-/** The exchange refused a request, with a code and words of its own. */
-export function refused(code: LosslessValue | undefined, message: LosslessValue | undefined): Conversion {
-  return control({ name: 'refused', code: messageOf(code) || 'unknown', message: messageOf(message) });
+/** The exchange refused a request, with a code and words of its own; `answers` where it says which one. */
+export function refused(
+  code: LosslessValue | undefined,
+  message: LosslessValue | undefined,
+  answers: LosslessValue = null,
+): Conversion {
+  return control({
+    name: 'refused',
+    code: messageOf(code) || 'unknown',
+    message: messageOf(message),
+    ...answersTo(answers),
+  });
+}
+
+/** Which request a frame answers, by the key that the frame names; nothing where it names none. */
+export function answersTo(key: LosslessValue | undefined): { readonly answers?: string } {
+  const answers = messageOf(key);
+  return answers === '' ? {} : { answers };
 }
 
 /** A frame that could not be read at all. */

@@ -25,6 +25,8 @@ export type ExchangeAdapter = {
    * @param deltaSymbols whose book is asked for as changes instead of as its top, where {@link deltaBooks} allows it
    */
   subscribeMessages(instruments: readonly Instrument[], deltaSymbols?: ReadonlySet<string>): readonly string[];
+  /** How its answers to these messages are read; absent where it gives none, and the first data are the answer. */
+  readonly subscriptionAnswers?: SubscriptionAnswers;
   /**
    * Names the channels a subscription covers, for reports and for counting: `trade`, `ticker`, `depth20`, ….
    * They are the exchange's own names.
@@ -51,6 +53,23 @@ export type ExchangeAdapter = {
  * - `fromTrades`: it sends none, and we build them.
  */
 export type CandleSource = 'sentWithClosing' | 'sentOpen' | 'fromTrades';
+
+/** How an exchange that answers every subscription can be held to it. */
+export type SubscriptionAnswers = {
+  /** What the answer to a message of {@link ExchangeAdapter.subscribeMessages} names as its `answers`. */
+  keyOf(message: string): string;
+  /** What the message asks for. */
+  topicsOf(message: string): readonly SubscriptionTopic[];
+  /**
+   * The same asked in two messages, to find out which part of it is refused; `null` where it asks for one thing only.
+   *
+   * @param part a number that no message of this socket was given before, nor the one after it
+   */
+  halvesOf(message: string, part: number): readonly [string, string] | null;
+};
+
+/** `nativeCode` as the instruments spell it, `channel` as the exchange does. */
+export type SubscriptionTopic = { readonly nativeCode: string; readonly channel: string };
 
 export type InstrumentIndex = ReadonlyMap<string, Instrument>;
 
@@ -211,14 +230,14 @@ export type DeltaBookRules = {
 
 export type DeltaVerdict = 'apply' | 'ignore' | 'gap';
 
-/** Frames that carry no market data. */
+/** Frames that carry no market data. `answers` is the key of the message that is answered, where the frame names it. */
 export type ControlMessage =
   /** The exchange accepted a request, or answered a query about subscriptions. */
-  | { readonly name: 'acknowledged'; readonly detail: string }
+  | { readonly name: 'acknowledged'; readonly detail: string; readonly answers?: string }
   /** A life sign: `{"status":"UP"}`. */
   | { readonly name: 'alive' }
   /** The exchange refused a request; some close the socket afterwards. */
-  | { readonly name: 'refused'; readonly code: string; readonly message: string }
+  | { readonly name: 'refused'; readonly code: string; readonly message: string; readonly answers?: string }
   /** The exchange asks us to reconnect now. */
   | { readonly name: 'shutdown' };
 

@@ -47,10 +47,10 @@ export type ExchangeFeedsOptions = {
   readonly onFeedState: (report: FeedReport) => void;
   /**
    * A feed will carry these as well. What some of them traded since a feed last carried them, such as a suspended market
-   * that resumed, has not been seen.
+   * that resumed or one whose subscription was lost, has not been seen.
    */
   readonly onCarried?: (key: string, added: readonly Instrument[]) => void;
-  /** A feed delivers from a new socket, all that it carries now, without ever having ceased to be live. */
+  /** A feed delivers all that it carries now, from a new socket or after a late subscription, and has been live all along. */
   readonly onRenewed?: (key: string) => void;
   /** A market list came: all instruments the exchange has, halted and delisted ones too. */
   readonly onInstruments: (instruments: readonly Instrument[]) => void;
@@ -245,6 +245,11 @@ export class ExchangeFeeds {
         return onFrame(bytes, receivedTime, this.#index, key);
       },
       onRenewed: () => this.#options.onRenewed?.(key),
+      onRegained: nativeCodes => {
+        const regained = this.instrumentsOf(key).filter(({ nativeCode }) => nativeCodes.has(nativeCode));
+        this.#options.onCarried?.(key, regained);
+        this.#options.onRenewed?.(key);
+      },
       onState: onFeedState,
     });
     this.#feeds.set(key, feed);

@@ -139,6 +139,7 @@ const EXPECTED: Readonly<
     data: { 2: 'live 1+2 overlapping | settle 2' },
     quiet: { 1: 'stale 1+2 connecting' },
     ended: { 1: 'connecting 2', 2: 'live 1 waiting | wake 300' },
+    replaceDue: { 2: 'live 1 waiting | release 2 | wake 300' },
     relisted: { 1: 'live 1+10 connecting | release 2 | dial 10' },
   },
   'live, second line overlapping': {
@@ -167,6 +168,7 @@ const EXPECTED: Readonly<
     stop: { 1: 'idle | release 1 | release 2' },
     data: { 1: 'live 1+2 connecting', 2: 'live 2 | release 1' },
     ended: { 1: 'connecting 2', 2: 'stale 1 waiting | wake 300' },
+    replaceDue: { 2: 'stale 1 waiting | release 2 | wake 300' },
     relisted: { 1: 'stale 1+10 connecting | release 2 | dial 10' },
   },
 };
@@ -218,6 +220,13 @@ describe('what the world is told', () => {
       alive,
     );
     expect(conditionOf(replaced)).toEqual({ state: 'live', since: NOW, reason: null });
+  });
+
+  test('a refusal that is over is no reason any more', () => {
+    const over: FeedMachineEvent = { type: 'refused', line: 1, reason: null };
+    const refused = stepFeed(live(null), of(1).refused, tools()).state;
+    expect(conditionOf(refused).reason).toBe('refused');
+    expect(conditionOf(stepFeed(refused, over, tools()).state)).toEqual({ state: 'live', since: 1, reason: null });
   });
 
   test('a refusal on the second line is told once it has taken over', () => {

@@ -25,8 +25,8 @@ export type FeedMachineEvent =
   | { readonly type: 'stop' }
   /** A line has to wait for its turn to dial. */
   | { readonly type: 'delayed'; readonly line: LineNumber; readonly reason: string }
-  /** The exchange refused a request on a line that goes on. */
-  | { readonly type: 'refused'; readonly line: LineNumber; readonly reason: string }
+  /** The exchange refused a request on a line that goes on, or does not answer it; `null` when that is over. */
+  | { readonly type: 'refused'; readonly line: LineNumber; readonly reason: string | null }
   /** Data came. A second line says so only once it has subscribed to everything. */
   | { readonly type: 'data'; readonly line: LineNumber }
   /** The data of a line stay away. */
@@ -172,7 +172,8 @@ const TRANSITIONS: TransitionTable = {
       return loseFirstLine(second, failuresOf(state, tools), event, tools);
     },
     replaceDue: (state, event, tools) => {
-      if (event.line !== state.line || state.replacement !== null) return stay(state);
+      if (event.line !== state.line) return replacementUnfit(state, event.line, tools);
+      if (state.replacement !== null) return stay(state);
       if (isHealthy(state, tools)) return dialReplacement(state, 0, tools);
       // An exchange that sends us away again and again is met with backoff; the first time we go at once.
       if (state.failures === 0) return dialReplacement(state, 1, tools);
@@ -214,8 +215,8 @@ const TRANSITIONS: TransitionTable = {
       return loseFirstLine(state.replacement, state.failures, event, tools);
     },
     replaceDue: (state, event, tools) => {
-      if (event.line !== state.line || state.replacement !== null) return stay(state);
-      return dialReplacement(state, state.failures, tools);
+      if (event.line !== state.line) return replacementUnfit(state, event.line, tools);
+      return state.replacement === null ? dialReplacement(state, state.failures, tools) : stay(state);
     },
     relisted: (state, _event, tools) => dialReplacement(state, state.failures, tools),
     wake: (state, _event, tools) => {
@@ -252,7 +253,7 @@ export function stepFeed(state: FeedMachineState, event: FeedMachineEvent, tools
 export const FEED_STATE_NAMES = Object.keys(TRANSITIONS) as readonly FeedMachineState['name'][];
 export const FEED_EVENT_TYPES = Object.keys(TRANSITIONS.idle) as readonly FeedMachineEvent['type'][];
 
-function recordRefusal<S extends Live | Stale>(state: S, line: LineNumber, refusal: string): S {
+function recordRefusal<S extends Live | Stale>(state: S, line: LineNumber, refusal: string | null): S {
   const second = state.replacement;
   if (line === state.line) return { ...state, refusal };
   if (second === null || second.phase === 'waiting' || second.line !== line) return state;
@@ -335,6 +336,13 @@ function replacementEnded(
   const second = state.replacement;
   if (second === null || second.phase === 'waiting' || second.line !== ended.line) return stay(state);
   return awaitReplacement(state, second.failures, ended.pauseMs, tools);
+}
+
+/** The second line is to be replaced before it has taken over: another one is tried later. */
+function replacementUnfit(state: Live | Stale, line: LineNumber, tools: FeedTools): FeedStep {
+  const second = state.replacement;
+  if (second?.phase !== 'connecting' || second.line !== line) return stay(state);
+  return withRelease(line, awaitReplacement(state, second.failures, 0, tools));
 }
 
 /** The second line becomes the first one. Who was live stays live: the world need not know. */

@@ -21,7 +21,7 @@ export type FeedOptions = {
   /** Names the feed among those of its exchange: `upbit-0`. */
   readonly key: string;
   readonly url: string;
-  readonly adapter: Pick<ExchangeAdapter, 'limits' | 'heartbeat' | 'subscribeMessages'>;
+  readonly adapter: Pick<ExchangeAdapter, 'limits' | 'heartbeat' | 'subscribeMessages' | 'subscriptionAnswers'>;
   readonly instruments: readonly Instrument[];
   /** Shared by all feeds of the exchange. */
   readonly limiter: ConnectLimiter;
@@ -36,6 +36,8 @@ export type FeedOptions = {
   readonly onFrame: FrameHandler;
   /** A new socket delivers beside the one before it, and everything has been asked of it: nothing changed its state. */
   readonly onRenewed?: () => void;
+  /** What these brought while the feed was up has been missed: only now their subscription stands. */
+  readonly onRegained?: (nativeCodes: ReadonlySet<string>) => void;
   readonly onState: (report: FeedReport) => void;
 };
 
@@ -155,6 +157,7 @@ export class Feed {
       messageSpacingMs: adapter.limits.messageSpacingMs,
       pauseAfterCloseMs: adapter.limits.pauseAfterCloseMs,
       subscribeMessages: () => adapter.subscribeMessages(this.#instruments),
+      subscriptionAnswers: adapter.subscriptionAnswers,
       limiter,
       dial,
       clock,
@@ -170,6 +173,7 @@ export class Feed {
       onData: () => this.#onData(line, started),
       onDelayed: reason => this.#dispatch({ type: 'delayed', line, reason }),
       onRefused: reason => this.#dispatch({ type: 'refused', line, reason }),
+      onRegained: nativeCodes => this.#onRegained(line, nativeCodes),
       onQuiet: reason => this.#dispatch({ type: 'quiet', line, reason }),
       onReplaceDue: reason => this.#dispatch({ type: 'replaceDue', line, reason }),
       onEnded: (reason, pauseMs) => {
@@ -187,6 +191,11 @@ export class Feed {
     if (state.name === 'live' && state.line === number) return;
     const isFirstLine = (state.name === 'connecting' || state.name === 'stale') && state.line === number;
     if (isFirstLine || line.isSubscribed) this.#dispatch({ type: 'data', line: number });
+  }
+
+  /** On a second line it is no loss, the first one still delivers; a feed that is not live misses everything. */
+  #onRegained(line: LineNumber, nativeCodes: ReadonlySet<string>): void {
+    if (this.#state.name === 'live' && this.#state.line === line) this.#options.onRegained?.(nativeCodes);
   }
 
   #listen(meaning: FrameMeaning): void {

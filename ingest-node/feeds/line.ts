@@ -4,7 +4,13 @@
  */
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import type { ControlMessage, FeedLimits, Heartbeat, TextPing } from '../exchanges/exchange-adapter.ts';
+import type {
+  ControlMessage,
+  FeedLimits,
+  Heartbeat,
+  SubscriptionAnswers,
+  TextPing,
+} from '../exchanges/exchange-adapter.ts';
 import { DataRhythm } from './data-rhythm.ts';
 import { PacedSender } from './paced-sender.ts';
 import { pauseAfterClose, pauseAfterStatus } from './politeness.ts';
@@ -12,6 +18,7 @@ import type { ConnectLimiter } from './rate-limit.ts';
 import * as reasons from './reasons.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import type { Dial, Socket, SocketEnd } from './socket.ts';
+import { SubscriptionKeeper } from './subscription-keeper.ts';
 
 /**
  * What a frame meant, as its owner found out: any `Conversion` of an adapter is one. The feed needs to know data from
@@ -35,6 +42,8 @@ export type LineOptions = {
   readonly pauseAfterCloseMs: FeedLimits['pauseAfterCloseMs'];
   /** Asked once, when the socket is open. */
   subscribeMessages(): readonly string[];
+  /** How the answers to them are read, where there are any. */
+  readonly subscriptionAnswers: SubscriptionAnswers | undefined;
   readonly limiter: ConnectLimiter;
   readonly dial: Dial;
   readonly clock: Clock;
@@ -47,7 +56,10 @@ export type LineListener = {
   /** After each frame that was data. */
   onData(): void;
   onDelayed(reason: string): void;
-  onRefused(reason: string): void;
+  /** What of the subscription is missing, in words; `null` when nothing is any more. */
+  onRefused(reason: string | null): void;
+  /** These were subscribed later than the rest, which delivered already. */
+  onRegained(nativeCodes: ReadonlySet<string>): void;
   /** The socket shows signs of life, but its data stay away for longer than they use to. */
   onQuiet(reason: string): void;
   onReplaceDue(reason: string): void;
@@ -81,7 +93,10 @@ export class Line {
   #isOver = false;
   #isSubscribed = false;
   #hasData = false;
+  readonly #keeper: SubscriptionKeeper | null;
+  /** What was refused without a word which request it was, and what the keeper tells. */
   #refusal: string | null = null;
+  #trouble: string | null = null;
   /** The payload of a ping whose pong waits for its turn. */
   #pinged: Uint8Array | null = null;
 
@@ -102,11 +117,12 @@ export class Line {
       () => this.#rhythm.limitMs(),
       silentMs => listener.onQuiet(`no data for ${reasons.seconds(silentMs)}, though the connection stands`),
     );
+    this.#keeper = this.#createKeeper();
   }
 
-  /** Whether all subscriptions have been sent. */
+  /** Whether all subscriptions have been sent, and answered where the exchange answers. */
   get isSubscribed(): boolean {
-    return this.#isSubscribed;
+    return this.#isSubscribed && (this.#keeper?.isSettled ?? true);
   }
 
   start(): void {
@@ -170,10 +186,11 @@ export class Line {
     const messages = subscribeMessages();
     this.#isSubscribed = messages.length === 0;
     messages.forEach((message, index) => {
-      this.#sender.enqueue(() => {
-        this.#socket?.send(message);
+      const onSent = () => {
         if (index === messages.length - 1) this.#onSubscribed();
-      });
+      };
+      if (this.#keeper === null) this.#send(message, onSent);
+      else this.#keeper.ask(message, onSent);
     });
     const { textPing, controlPingEveryMs, maxAgeMs } = heartbeat;
     if (textPing !== null) this.#sayPing(textPing);
@@ -183,6 +200,29 @@ export class Line {
         this.#listener.onReplaceDue('planned reconnection: the connection has reached its age'),
       );
     }
+  }
+
+  #createKeeper(): SubscriptionKeeper | null {
+    const { subscriptionAnswers: answers, clock } = this.#options;
+    if (answers === undefined) return null;
+    return new SubscriptionKeeper({
+      answers,
+      clock,
+      send: (message, onSent) => this.#send(message, onSent),
+      onTrouble: words => {
+        this.#trouble = words;
+        this.#tellMissing();
+      },
+      onRegained: nativeCodes => this.#listener.onRegained(nativeCodes),
+      onUnheard: reason => this.#listener.onReplaceDue(reason),
+    });
+  }
+
+  #send(message: string, onSent: () => void): void {
+    this.#sender.enqueue(() => {
+      this.#socket?.send(message);
+      onSent();
+    });
   }
 
   #onSubscribed(): void {
@@ -233,12 +273,32 @@ export class Line {
 
   #onControl(control: ControlMessage): void {
     if (this.#isOver) return;
-    if (control.name === 'refused') {
-      this.#refusal = reasons.refused(control.code, control.message);
-      this.#listener.onRefused(this.#refusal);
+    if (control.name === 'acknowledged') {
+      if (control.answers !== undefined) this.#keeper?.answered(control.answers, null);
+    } else if (control.name === 'refused') {
+      this.#onRefused(reasons.refused(control.code, control.message), control.answers);
     } else if (control.name === 'shutdown') {
       this.#listener.onReplaceDue('the exchange asked for a reconnection');
     }
+  }
+
+  #onRefused(words: string, answers: string | undefined): void {
+    if (this.#keeper !== null && answers !== undefined) {
+      this.#keeper.answered(answers, words);
+      return;
+    }
+    this.#keeper?.refusedUnnamed();
+    this.#refusal = words;
+    this.#tellMissing();
+  }
+
+  #tellMissing(): void {
+    this.#listener.onRefused(this.#missing);
+  }
+
+  get #missing(): string | null {
+    const words = [this.#refusal, this.#trouble].filter(text => text !== null);
+    return words.length === 0 ? null : words.join('; ');
   }
 
   #onSocketEnd(end: SocketEnd): void {
@@ -267,13 +327,14 @@ export class Line {
     this.#isOver = true;
     this.#turn.abort();
     this.#sender.stop();
+    this.#keeper?.stop();
     this.#lifeSigns.stop();
     this.#data.stop();
     this.#stopTimers();
   }
 
   #withRefusal(reason: string): string {
-    return this.#refusal === null ? reason : `${this.#refusal}; ${reason}`;
+    return this.#missing === null ? reason : `${this.#missing}; ${reason}`;
   }
 
   #after(ms: number, fire: () => void): void {

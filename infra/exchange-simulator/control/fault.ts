@@ -2,6 +2,7 @@ import type { ExchangeName } from '../market/instruments.ts';
 import type { Refusal } from '../protocols/exchange-gate.ts';
 import type { FrameFault } from '../protocols/frame-faults.ts';
 import type { RestFaultKind } from './rest-faults.ts';
+import type { SubscribeFault } from './subscribe-faults.ts';
 
 /** Misfortune on demand. Without `exchange` it strikes all of them. */
 export type Fault =
@@ -23,6 +24,8 @@ export type Fault =
   | { fault: 'refuse'; exchange?: ExchangeName; ms: number; how?: Refusal }
   /** The next `count` REST calls whose path contains `path` go wrong, though the request was good. */
   | { fault: 'failRest'; exchange?: ExchangeName; path: string; how: RestFaultKind; count?: number }
+  /** The next `count` messages that subscribe, to `code` among others when given, are lost or refused. */
+  | { fault: 'failSubscribe'; exchange?: ExchangeName; how: SubscribeFault; code?: string; count?: number }
   /** Swallow the next `count` frames of a channel (`depth` on Binance makes a gap in U/u). */
   | { fault: 'skipFrames'; exchange?: ExchangeName; channel: string; code?: string; count?: number }
   /** Something befalls the next `count` frames of a channel, of one instrument when `code` names it. */

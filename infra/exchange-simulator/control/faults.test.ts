@@ -67,6 +67,53 @@ describe('faults on demand', () => {
     await probe.until(() => probe.frames.length > framesAtStall);
   });
 
+  it('lose or refuse what subscribes, once or to one instrument', async () => {
+    const probe = await open('/binance/ws');
+    const ask = (id: number, ...params: string[]) => probe.send({ method: 'SUBSCRIBE', params, id });
+    const answer = (id: number) => probe.frame(text => text.includes(`"id":${id}}`));
+    await order({ fault: 'failSubscribe', exchange: 'binance', how: 'lose' });
+    await order({ fault: 'failSubscribe', exchange: 'binance', how: 'refuse', code: 'ETHUSDT', count: 2 });
+    ask(1, 'btcusdt@trade');
+    ask(2, 'btcusdt@trade', 'ethusdt@trade');
+    expect(await answer(2)).toBe('{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":2}');
+    expect(simulator.stats().exchanges.binance.sockets[0]?.subscriptions).toEqual({});
+    ask(3, 'btcusdt@trade');
+    expect(await answer(3)).toBe('{"result":null,"id":3}');
+    await order({ fault: 'clear' });
+    ask(4, 'ethusdt@trade');
+    expect(await answer(4)).toBe('{"result":null,"id":4}');
+    expect(probe.frames.some(({ text }) => text.includes('"id":1}'))).toBe(false);
+  });
+
+  it.each(['upbit', 'bithumb'] as const)('%s: lose a list, or refuse it and close', async exchange => {
+    const probe = await open(`/${exchange}/websocket/v1`);
+    await order({ fault: 'failSubscribe', exchange, how: 'lose', code: 'KRW-ETH' });
+    await order({ fault: 'failSubscribe', exchange, how: 'refuse' });
+    probe.send(SUBSCRIBE);
+    probe.send(SUBSCRIBE);
+    expect(await probe.frame(text => text.includes('error'))).toContain('WRONG_FORMAT');
+    expect(await probe.closed).toBe(1000);
+    expect(probe.frames).toHaveLength(1);
+  });
+
+  it('coinone: lose a subscription, or refuse it without an acknowledgement', async () => {
+    const probe = await open('/coinone');
+    const ask = (channel: string) =>
+      probe.send({
+        request_type: 'SUBSCRIBE',
+        channel,
+        topic: { quote_currency: 'KRW', target_currency: 'BTC' },
+      });
+    await order({ fault: 'failSubscribe', exchange: 'coinone', how: 'lose', code: 'KRW-BTC' });
+    await order({ fault: 'failSubscribe', exchange: 'coinone', how: 'refuse' });
+    ask('ORDERBOOK');
+    ask('TICKER');
+    ask('TRADE');
+    expect(await probe.frame(text => text.includes('SUBSCRIBED'))).toContain('"channel":"TRADE"');
+    expect(probe.frames.filter(({ text }) => text.includes('160010'))).toHaveLength(1);
+    expect(simulator.stats().exchanges.coinone.sockets[0]?.subscriptions).toEqual({ TRADE: 1 });
+  });
+
   it('send an error frame and close', async () => {
     const probe = await openUpbit();
     await order({ fault: 'errorFrame', exchange: 'upbit', name: 'TOO_MANY_REQUEST' });

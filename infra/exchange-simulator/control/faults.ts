@@ -56,6 +56,10 @@ const STRIKES: Strike = {
     gate.restFaults.order(path, how, count ?? 1);
     return 1;
   },
+  failSubscribe: ({ how, count, code }, { gate }) => {
+    gate.subscribeFaults.order(how, count ?? 1, code ?? null);
+    return 1;
+  },
   skipFrames: ({ channel, count, code }, { gate }) => {
     gate.frames.order('skip', channel, count ?? 1, code ?? null);
     return 1;

@@ -5,6 +5,7 @@ import { isExchangeName } from '../truth-log.ts';
 import type { Fault, FaultName } from './fault.ts';
 import { readFields, type Shape } from './read-fields.ts';
 import { REST_FAULTS } from './rest-faults.ts';
+import { SUBSCRIBE_FAULTS } from './subscribe-faults.ts';
 
 export const EXCHANGE = { is: isExchangeName, says: `one of ${EXCHANGES.join(', ')}` };
 const COUNT = { is: isCount, says: 'a whole number above 0' };
@@ -32,6 +33,10 @@ const SHAPES: Record<FaultName, Shape> = {
   serverShutdown: { optional: { closeAfterMs: MS } },
   refuse: { required: { ms: MS }, optional: { exchange: EXCHANGE, how: oneOf(REFUSALS) } },
   failRest: { required: { path: TEXT, how: oneOf(REST_FAULTS) }, optional: { exchange: EXCHANGE, count: COUNT } },
+  failSubscribe: {
+    required: { how: oneOf(SUBSCRIBE_FAULTS) },
+    optional: { exchange: EXCHANGE, code: TEXT, count: COUNT },
+  },
   skipFrames: { required: { channel: CHANNEL }, optional: { exchange: EXCHANGE, code: TEXT, count: COUNT } },
   bendFrames: {
     required: { channel: CHANNEL, how: oneOf(FRAME_FAULTS.filter(fault => fault !== 'skip')) },

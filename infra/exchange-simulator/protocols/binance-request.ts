@@ -46,9 +46,13 @@ function readMethod(method: (typeof METHODS)[number], id: RequestId, params: unk
   }
   const streams = list.map(String);
   if (streams.length === 0 || !list.every(name => typeof name === 'string' && isStreamName(name))) {
-    return failure(id, 2, 'Invalid request: invalid stream');
+    return invalidStream(id);
   }
   return streams.length > MAX_STREAMS ? tooMany(id) : { method, id, streams };
+}
+
+export function invalidStream(id: RequestId): BinanceRequest & { method: 'error' } {
+  return { method: 'error', id, code: 2, msg: 'Invalid request: invalid stream' };
 }
 
 export function tooMany(id: RequestId): BinanceRequest & { method: 'error' } {

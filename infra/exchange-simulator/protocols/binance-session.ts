@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import type { MessageMeter } from '../limits/exchange-limits.ts';
 import type { TimeUnit } from './binance-frames.ts';
 import type { BinanceProtocol } from './binance-protocol.ts';
-import { type BinanceRequest, readBinanceRequest, tooMany } from './binance-request.ts';
+import { type BinanceRequest, invalidStream, readBinanceRequest, tooMany } from './binance-request.ts';
 import { channelOf, MAX_STREAMS } from './binance-streams.ts';
 import type { Session } from './exchange-protocol.ts';
 import { ExchangeSocket } from './exchange-socket.ts';
@@ -97,13 +97,18 @@ export class BinanceSession implements Session {
     if (!this.#count()) return;
     const request = readBinanceRequest(text);
     const answer = this.#perform(request);
+    if (answer === null) return;
     // Data that was already on its way comes first: an acknowledgement stands somewhere among it.
     this.socket.after(this.#protocol.prng.int(this.#protocol.timings.ackDelayMs + 1), () => this.socket.send(answer));
   }
 
-  #perform(request: BinanceRequest): string {
+  /** The answer; null for a request that nobody heard. */
+  #perform(request: BinanceRequest): string | null {
     switch (request.method) {
       case 'SUBSCRIBE': {
+        const fault = this.#protocol.gate.subscribeFaults.take(request.streams.map(stream => stream.split('@', 1)[0]!));
+        if (fault === 'lose') return null;
+        if (fault === 'refuse') return errorText(invalidStream(request.id));
         const added = request.streams.filter(stream => !this.streams.has(stream));
         if (this.streams.size + added.length > MAX_STREAMS) return errorText(tooMany(request.id));
         for (const stream of added) this.#add(stream);

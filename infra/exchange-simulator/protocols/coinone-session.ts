@@ -71,6 +71,9 @@ export class CoinoneSession implements Session {
       return;
     }
     const { kind, channel, quote, target, format } = request;
+    const fault = kind === 'subscribe' ? this.#protocol.gate.subscribeFaults.take([`${quote}-${target}`]) : null;
+    if (fault === 'refuse') this.socket.send(errorFrame(160010));
+    if (fault !== null) return;
     const topic = `{"quote_currency":${JSON.stringify(quote)},"target_currency":${JSON.stringify(target)}}`;
     const type = kind === 'subscribe' ? 'SUBSCRIBED' : 'UNSUBSCRIBED';
     this.socket.send(`{"response_type":"${type}","channel":"${channel}","data":${topic}}`);

@@ -1,4 +1,5 @@
 import { RestFaults } from '../control/rest-faults.ts';
+import { SubscribeFaults } from '../control/subscribe-faults.ts';
 import { type ClientLimits, UNLIMITED } from '../limits/exchange-limits.ts';
 import type { ExchangeName } from '../market/instruments.ts';
 import { FrameFaults, type Round } from './frame-faults.ts';
@@ -16,9 +17,10 @@ export class ExchangeGate {
   readonly now: () => number;
   /** Who is let in, and how often. */
   readonly limits: ClientLimits;
-  /** What is ordered to befall single frames and REST calls. */
+  /** What is ordered to befall single frames, REST calls and subscriptions. */
   readonly frames = new FrameFaults();
   readonly restFaults = new RestFaults();
+  readonly subscribeFaults = new SubscribeFaults();
   connects = 0;
   framesSent = 0;
   bytesSent = 0;
@@ -75,5 +77,6 @@ export class ExchangeGate {
     this.snapshotsHeldUntilMs = 0;
     this.frames.clear();
     this.restFaults.clear();
+    this.subscribeFaults.clear();
   }
 }

@@ -122,7 +122,14 @@ export class KoreanSession implements Session {
     if (request.kind === 'error') this.#fail(request.error);
     else if (request.kind === 'ping') this.#startStatus();
     else if (request.kind === 'list') this.#list(request.ticket, request.format);
-    else this.#replace(request.parts, request.format);
+    else this.#subscribe(request.parts, request.format);
+  }
+
+  #subscribe(parts: RequestedPart[], format: KoreanFormat): void {
+    const codes = parts.flatMap(part => part.codes.map(code => code.split('.', 1)[0]!));
+    const fault = this.#protocol.gate.subscribeFaults.take(codes);
+    if (fault === 'refuse') this.#fail(koreanError('WRONG_FORMAT'));
+    else if (fault === null) this.#replace(parts, format);
   }
 
   /** The new list takes the place of all that was asked before; of that, up to two frames may still slip out. */

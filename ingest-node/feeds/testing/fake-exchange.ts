@@ -91,7 +91,7 @@ export class FakeNetwork {
   }
 }
 
-/** `data SYMBOL…`, `garbage …`, `up`, `ack`, `shutdown`, `refuse CODE text`. */
+/** `data SYMBOL…`, `garbage …`, `up`, `ack [KEY]`, `shutdown`, `refuse CODE text`, `deny KEY CODE text`. */
 export function meaningOf(text: string): FrameMeaning {
   const [word, ...rest] = text.split(' ');
   switch (word) {
@@ -100,7 +100,15 @@ export function meaningOf(text: string): FrameMeaning {
     case 'up':
       return { kind: 'control', control: { name: 'alive' } };
     case 'ack':
-      return { kind: 'control', control: { name: 'acknowledged', detail: '' } };
+      return {
+        kind: 'control',
+        control: { name: 'acknowledged', detail: '', ...(rest[0] === undefined ? {} : { answers: rest[0] }) },
+      };
+    case 'deny':
+      return {
+        kind: 'control',
+        control: { name: 'refused', answers: rest[0] ?? '', code: rest[1] ?? '', message: rest.slice(2).join(' ') },
+      };
     case 'shutdown':
       return { kind: 'control', control: { name: 'shutdown' } };
     case 'refuse':
