@@ -32,6 +32,8 @@ export const bithumb: ExchangeAdapter = {
     connects: { count: 4, windowMs: 1000 },
     // No limit is published; we keep to Upbit's.
     messageSpacingMs: 1200,
+    // The block is of the address, and sockets have a host of their own. Which status it has is not published.
+    shutOutBy: [403, 418],
     rest: { other: { weight: 150, windowMs: 1000 }, trades: { weight: 150, windowMs: 1000 } },
   },
   heartbeat: KOREAN_HEARTBEAT,

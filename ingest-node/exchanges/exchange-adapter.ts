@@ -83,6 +83,13 @@ export type FeedLimits = {
   /** The exchange's own WebSocket close codes that ask us to stay away, with the time to do so. None by default. */
   readonly pauseAfterCloseMs?: Readonly<Record<number, number>>;
   /**
+   * HTTP statuses by which the exchange shuts out our address, at whatever host of it they are met. Those that are not named
+   * here are about the host that answered, 429 about the kind of request. None by default.
+   */
+  readonly shutOutBy?: readonly number[];
+  /** The time that the body of a 418 states, milliseconds, or `null`; absent where `Retry-After` tells it. */
+  readonly blockTimeIn?: (body: string) => number | null;
+  /**
    * What the exchange publishes for REST requests, by group; a request names its group. Here stands the whole limit:
    * `RestBudget` keeps to half of it.
    */

@@ -13,6 +13,7 @@ import {
 } from './korean-array-protocol.ts';
 import { CANDLE_CHANNEL } from './korean-candle.ts';
 import { upbitTradeHistory } from './korean-trade-history.ts';
+import { statedTimeMs } from './stated-time.ts';
 
 const venue: KoreanVenue = {
   exchange: 'upbit',
@@ -32,6 +33,9 @@ export const upbit: ExchangeAdapter = {
     connects: { count: 2, windowMs: 1000 },
     // Published: 5 messages a second and 100 a minute on one socket.
     messageSpacingMs: 1200,
+    shutOutBy: [418],
+    // Published: the answer says how long, in words that are not.
+    blockTimeIn: statedTimeMs,
     rest: { market: { weight: 10, windowMs: 1000 }, trade: { weight: 10, windowMs: 1000 } },
   },
   heartbeat: KOREAN_HEARTBEAT,

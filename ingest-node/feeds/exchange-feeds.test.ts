@@ -156,18 +156,44 @@ describe('a market list that cannot be had', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('a block at the host of the sockets keeps the sockets away, too', async () => {
-    for (const [webSocketUrl, heldForMs] of [
-      ['wss://api.upbit.com/websocket/v1', 600_000],
-      ['wss://elsewhere.upbit.com/websocket/v1', 0],
-    ] as const) {
-      answers = [418];
-      const feeds = make({ adapter: fakeAdapter({ webSocketUrl }) });
-      feeds.start();
-      await advance(0);
-      expect(feeds.connects).toMatchObject({ heldForMs });
-      await feeds.stop();
-    }
+  test.each([
+    ['wss://api.upbit.com/websocket/v1', 418, 600_000],
+    ['wss://elsewhere.upbit.com/websocket/v1', 418, 0],
+    ['wss://elsewhere.upbit.com/websocket/v1', 403, 600_000],
+    ['wss://elsewhere.upbit.com/websocket/v1', 451, 3_600_000],
+    ['wss://api.upbit.com/websocket/v1', 429, 0],
+  ])('sockets at %s after a %i by REST stay away for %i ms', async (webSocketUrl, status, heldForMs) => {
+    answers = [status];
+    const feeds = make({
+      adapter: fakeAdapter({ webSocketUrl, limits: { shutOutBy: [403] } }),
+      simulatorUrl: 'http://127.0.0.1:9500',
+    });
+    feeds.start();
+    await advance(0);
+    expect(feeds.connects).toMatchObject({ heldForMs });
+  });
+
+  test.each([
+    ['wss://api.upbit.com/websocket/v1', { status: 418, body: 'for 900 s' }, 900_000],
+    ['wss://elsewhere.upbit.com/websocket/v1', { status: 418 }, 0],
+    ['wss://elsewhere.upbit.com/websocket/v1', { status: 403 }, 600_000],
+    ['wss://api.upbit.com/websocket/v1', { status: 429 }, 0],
+    ['wss://api.upbit.com/websocket/v1', { status: 503 }, 0],
+  ])('REST after %s refused a socket with %o stays away for %i ms', async (webSocketUrl, refusal, heldForMs) => {
+    const blockTimeIn = (body: string) => Number(/\d+/.exec(body)?.[0]) * 1_000;
+    const feeds = make({
+      adapter: fakeAdapter({ webSocketUrl, limits: { shutOutBy: [403], blockTimeIn } }),
+      simulatorUrl: 'http://127.0.0.1:9500',
+      refreshMarketsEveryMs: 60_000,
+    });
+    feeds.start();
+    await advance(0);
+    network.last.end({ kind: 'refused', retryAfter: null, ...refusal });
+    expect(asked).toHaveLength(1);
+    await advance(Math.max(60_000, heldForMs - 1));
+    expect(asked.length > 1).toBe(heldForMs === 0);
+    await advance(60_001);
+    expect(asked.length).toBeGreaterThan(1);
   });
 
   test('an older list serves on, and is called stale', async () => {

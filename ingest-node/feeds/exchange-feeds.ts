@@ -7,6 +7,7 @@ import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { ExchangeAdapter, InstrumentIndex } from '../exchanges/exchange-adapter.ts';
+import { Away } from './away.ts';
 import { type Endpoints, endpointsOf } from './endpoints.ts';
 import { Feed, type FeedReport } from './feed.ts';
 import { type FeedPlan, planFeeds } from './feed-planner.ts';
@@ -105,7 +106,9 @@ export class ExchangeFeeds {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#dial = options.dial ?? createWsDial({ compression: options.compression ?? false });
-    this.#limiter = new ConnectLimiter(adapter.limits.connects, this.#clock);
+    const { connects, shutOutBy = [], blockTimeIn } = adapter.limits;
+    const away = new Away({ clock: this.#clock, isOneHost: isOneHost(adapter), shutOutBy });
+    this.#limiter = new ConnectLimiter(connects, this.#clock, away);
     this.#watch = new TrafficWatch({
       exchange: this.exchange,
       tap: options.tap ?? CLOSED_TAP,
@@ -115,9 +118,8 @@ export class ExchangeFeeds {
     this.rest = new RestClient({
       clock: this.#clock,
       fetch: options.fetch ?? fetch,
-      onHostHeld: ms => {
-        if (isSameHost(this.endpoints)) this.#limiter.holdFor(ms);
-      },
+      away,
+      blockTimeIn,
       onBody: (url, body) => this.#watch.body(url, body),
     });
     this.restBudget = new RestBudget({ limits: adapter.limits.rest, clock: this.#clock });
@@ -283,7 +285,7 @@ export class ExchangeFeeds {
   }
 }
 
-/** Whoever is blocked at a host is blocked there on sockets, too. */
-function isSameHost({ restUrl, webSocketUrl }: Endpoints): boolean {
-  return new URL(restUrl).host === new URL(webSocketUrl).host;
+/** By the exchange's own addresses: a simulator serves both on one port, whatever the exchange does. */
+function isOneHost({ restUrl, webSocketUrl }: ExchangeAdapter): boolean {
+  return new URL(restUrl).hostname === new URL(webSocketUrl).hostname;
 }

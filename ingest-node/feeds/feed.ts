@@ -154,8 +154,7 @@ export class Feed {
     const options = {
       url,
       heartbeat: adapter.heartbeat,
-      messageSpacingMs: adapter.limits.messageSpacingMs,
-      pauseAfterCloseMs: adapter.limits.pauseAfterCloseMs,
+      limits: adapter.limits,
       subscribeMessages: () => adapter.subscribeMessages(this.#instruments),
       subscriptionAnswers: adapter.subscriptionAnswers,
       limiter,

@@ -38,8 +38,7 @@ export type FrameHandler = (bytes: Uint8Array, receivedTime: EpochMillis) => Fra
 export type LineOptions = {
   readonly url: string;
   readonly heartbeat: Heartbeat;
-  readonly messageSpacingMs: number;
-  readonly pauseAfterCloseMs: FeedLimits['pauseAfterCloseMs'];
+  readonly limits: FeedLimits;
   /** Asked once, when the socket is open. */
   subscribeMessages(): readonly string[];
   /** How the answers to them are read, where there are any. */
@@ -105,7 +104,7 @@ export class Line {
     this.#options = options;
     this.#listener = listener;
     this.#clock = clock;
-    this.#sender = new PacedSender(clock, options.messageSpacingMs);
+    this.#sender = new PacedSender(clock, options.limits.messageSpacingMs);
     this.#rhythm = new DataRhythm(heartbeat.silenceLimitMs);
     this.#lifeSigns = new SilenceWatch(
       clock,
@@ -307,9 +306,9 @@ export class Line {
       this.#gone.resolve();
       return;
     }
-    const pauseMs = pauseAfter(end, this.#clock.now(), this.#options.pauseAfterCloseMs);
+    const pauseMs = pauseAfter(end, this.#clock.now(), this.#options.limits);
     // What the exchange holds against us, it holds against our address: no other feed of ours may go on dialling.
-    if (pauseMs > 0) this.#options.limiter.holdFor(pauseMs);
+    if (pauseMs > 0) this.#options.limiter.holdFor(pauseMs, end.kind === 'refused' ? end.status : null);
     this.#socket = null;
     this.#end(this.#withRefusal(reasons.endedBecause(end, this.#options.url, this.#isOpen)), pauseMs);
   }
@@ -351,12 +350,14 @@ export class Line {
   }
 }
 
-function pauseAfter(end: SocketEnd, now: EpochMillis, ownCodes: LineOptions['pauseAfterCloseMs']): number {
+function pauseAfter(end: SocketEnd, now: EpochMillis, { pauseAfterCloseMs, blockTimeIn }: FeedLimits): number {
   switch (end.kind) {
-    case 'refused':
-      return pauseAfterStatus(end.status, end.retryAfter, now);
+    case 'refused': {
+      const bodyMs = end.body === undefined ? null : (blockTimeIn?.(end.body) ?? null);
+      return pauseAfterStatus(end.status, end.retryAfter, now, bodyMs);
+    }
     case 'closed':
-      return pauseAfterClose(end.code, ownCodes);
+      return pauseAfterClose(end.code, pauseAfterCloseMs);
     case 'failed':
       return 0;
   }

@@ -23,13 +23,26 @@ const LONGEST_PAUSE_MS = 3 * 86_400_000;
 
 /**
  * @param retryAfter the `Retry-After` header: seconds or an HTTP date; `null` where there was none
+ * @param bodyMs milliseconds that the body says; `null` where it says none
  * @returns milliseconds to stay away from this exchange; 0 where the ordinary backoff is enough
  */
-export function pauseAfterStatus(status: number, retryAfter: string | null, now: number): number {
+export function pauseAfterStatus(
+  status: number,
+  retryAfter: string | null,
+  now: number,
+  bodyMs: number | null = null,
+): number {
   const unstated = UNSTATED_PAUSE_MS[status];
   if (unstated === undefined) return 0;
-  return parseRetryAfterMs(retryAfter, now) ?? unstated;
+  const headerMs = parseRetryAfterMs(retryAfter, now);
+  if (bodyMs === null) return headerMs ?? unstated;
+  return Math.max(headerMs ?? 0, Math.min(bodyMs, LONGEST_PAUSE_MS));
 }
+
+/** The only status whose body is read for a time. */
+export const BLOCKED = 418;
+/** What is read of it: room for a sentence or two in JSON or HTML. */
+export const MAX_BLOCK_BODY_BYTES = 4096;
 
 /** Closed for breaking a rule: Binance does so to who sends too much, and bans who does it again and again. */
 const POLICY_VIOLATION = 1008;

@@ -4,6 +4,7 @@
  * is granted; and they count arrivals, so our windows are longer than theirs by what the way there may vary.
  */
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import { Away } from './away.ts';
 
 /**
  * The first attempts after a mass disconnect take longer to arrive than those after them: names are looked up, both sides
@@ -74,12 +75,14 @@ export class ConnectLimiter {
   readonly #window: SlidingWindow;
   readonly #limit: ConnectLimit;
   readonly #line: Waiter[] = [];
-  #heldUntil = 0;
+  readonly #away: Away;
   #total = 0;
   #cancel: CancelTimer | null = null;
 
-  constructor(limit: ConnectLimit, clock: Clock) {
+  /** @param away shared with all who ask this exchange anything */
+  constructor(limit: ConnectLimit, clock: Clock, away = new Away({ clock })) {
     this.#clock = clock;
+    this.#away = away;
     this.#limit = limit;
     this.#window = new SlidingWindow(limit.count, limit.windowMs + ARRIVAL_SPREAD_MS);
   }
@@ -107,9 +110,13 @@ export class ConnectLimiter {
     });
   }
 
-  /** The exchange asked us to stay away this long: nobody dials before. A shorter hold does not end a longer one. */
-  holdFor(ms: number): void {
-    this.#heldUntil = Math.max(this.#heldUntil, this.#clock.monotonic() + ms);
+  /**
+   * The exchange asked us to stay away this long: nobody dials before. A shorter hold does not end a longer one.
+   *
+   * @param status of the answer to an upgrade, where it was that
+   */
+  holdFor(ms: number, status: number | null = null): void {
+    this.#away.turnedAway('webSocket', status, ms);
   }
 
   /**
@@ -129,7 +136,7 @@ export class ConnectLimiter {
       windowMs: this.#limit.windowMs,
       total: this.#total,
       waiting: this.#line.length,
-      heldForMs: Math.max(0, this.#heldUntil - now),
+      heldForMs: this.#away.heldForMs('webSocket'),
     };
   }
 
@@ -138,7 +145,8 @@ export class ConnectLimiter {
     this.#cancel = null;
     while (this.#line.length > 0) {
       const now = this.#clock.monotonic();
-      const waitMs = now < this.#heldUntil ? this.#heldUntil - now : this.#window.take(now);
+      const heldForMs = this.#away.heldForMs('webSocket');
+      const waitMs = heldForMs > 0 ? heldForMs : this.#window.take(now);
       if (waitMs > 0) {
         this.#cancel = this.#clock.setTimer(waitMs, () => this.#serve());
         return;

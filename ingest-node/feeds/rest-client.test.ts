@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../shared/base/clock.ts';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import { Away } from './away.ts';
 import { RestClient } from './rest-client.ts';
 
 let server: Server | null = null;
@@ -82,23 +83,48 @@ test('while the exchange wants us away, nothing is sent', async () => {
   expect(requests).toBe(2);
 });
 
-test('too many requests of one kind hold up that kind; a block holds up the host, and whoever else asks it', async () => {
+test('too many requests of one kind hold up that kind; a block holds up all, sockets by what it is about', async () => {
   const clock = new ManualClock();
   let status = 429;
   const url = await serve(response => response.writeHead(status, { 'retry-after': '5' }).end());
-  const holds: number[] = [];
-  const rest = new RestClient({ clock, fetch, onHostHeld: ms => holds.push(ms) });
+  const away = new Away({ clock, shutOutBy: [418] });
+  const rest = new RestClient({ clock, fetch, away });
   await rest.get(url, never(), 'trades');
   expect(await rest.get(url, never(), 'trades')).toMatchObject({ status: null, pauseMs: 5_000 });
-  expect([requests, holds]).toEqual([1, []]);
-  for (status of [418, 403]) {
+  expect([requests, away.heldForMs('webSocket')]).toEqual([1, 0]);
+  for (const [next, socketsMs] of [
+    [403, 0],
+    [418, 5_000],
+  ] as const) {
+    status = next;
     expect(await rest.get(url, never(), 'market')).toMatchObject({ status, pauseMs: 5_000 });
     for (const group of ['market', 'trades', 'other']) {
       expect(await rest.get(url, never(), group)).toMatchObject({ status: null, pauseMs: 5_000 });
     }
+    expect(away.heldForMs('webSocket')).toBe(socketsMs);
     await clock.advanceAndSettle(5_000);
   }
-  expect([requests, holds]).toEqual([3, [5_000, 5_000]]);
+  expect(requests).toBe(3);
+});
+
+test.each([
+  ['Blocked for 900 seconds', {}, 900_000],
+  ['Blocked for 900 seconds', { 'retry-after': '1000' }, 1_000_000],
+  ['no word of it', {}, 600_000],
+  [`${'x'.repeat(5_000)} 900 seconds`, {}, 600_000],
+])('a block lasts as long as its body says: %#', async (body, headers, pauseMs) => {
+  const clock = new ManualClock();
+  const url = await serve(response => response.writeHead(418, headers).end(body));
+  const blockTimeIn = (text: string) => (text.includes('900 seconds') ? 900_000 : null);
+  const rest = new RestClient({ clock, fetch, blockTimeIn });
+  expect(await rest.get(url, never())).toMatchObject({ status: 418, pauseMs });
+  expect(await rest.get(url, never())).toMatchObject({ status: null, pauseMs });
+});
+
+test('a block whose body never ends is one all the same', async () => {
+  const url = await serve(response => response.writeHead(418).write('x'.repeat(4_096)));
+  const rest = new RestClient({ clock: systemClock, fetch, blockTimeIn: ({ length }) => length });
+  expect(await rest.get(url, never())).toMatchObject({ status: 418, pauseMs: 4_096 });
 });
 
 test('an answer that never ends is cut at 32 MiB', async () => {

@@ -3,7 +3,8 @@
  * the exchange wants us away. Failures are values with a reason for people.
  */
 import type { Clock } from '../../shared/base/clock.ts';
-import { pauseAfterStatus } from './politeness.ts';
+import { Away } from './away.ts';
+import { BLOCKED, MAX_BLOCK_BODY_BYTES, pauseAfterStatus } from './politeness.ts';
 import * as reasons from './reasons.ts';
 
 export type RestResult =
@@ -20,15 +21,15 @@ export type RestResult =
 export type RestClientOptions = {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
-  /** The exchange keeps us away from its host as a whole, for so long. */
-  readonly onHostHeld?: (ms: number) => void;
+  /** Shared with all who ask this exchange anything; one of its own by default. */
+  readonly away?: Away;
+  /** The time that the body of a 418 states, milliseconds, where the exchange says it there. */
+  readonly blockTimeIn?: ((body: string) => number | null) | undefined;
   /** Sees the whole body of every answer with status 200. */
   readonly onBody?: (url: string, body: Uint8Array) => void;
 };
 
 const TIMEOUT_MS = 10_000;
-/** Too many requests of one kind. All else that asks for a pause (418, 403, 451, 503) is about our address. */
-const TOO_MANY = 429;
 /** After decompression. The largest list, Binance's `exchangeInfo`, is below half of it. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
@@ -36,15 +37,14 @@ export class RestClient {
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
   readonly #onBody: (url: string, body: Uint8Array) => void;
-  readonly #onHostHeld: (ms: number) => void;
-  /** By limit group; monotonic, like the next. */
-  readonly #heldUntil = new Map<string, number>();
-  #hostHeldUntil = 0;
+  readonly #away: Away;
+  readonly #blockTimeIn: (body: string) => number | null;
 
   constructor(options: RestClientOptions) {
     this.#clock = options.clock;
     this.#fetch = options.fetch;
-    this.#onHostHeld = options.onHostHeld ?? (() => {});
+    this.#away = options.away ?? new Away({ clock: options.clock });
+    this.#blockTimeIn = options.blockTimeIn ?? (() => null);
     this.#onBody = options.onBody ?? (() => {});
   }
 
@@ -54,8 +54,7 @@ export class RestClient {
    * @param group the limit it counts against: too many requests of one group do not hold up another
    */
   async get(url: string, signal: AbortSignal, group = ''): Promise<RestResult> {
-    const heldUntil = Math.max(this.#hostHeldUntil, this.#heldUntil.get(group) ?? 0);
-    const heldForMs = heldUntil - this.#clock.monotonic();
+    const heldForMs = this.#away.heldForMs('rest', group);
     if (heldForMs > 0) {
       const reason = `staying away for ${reasons.seconds(heldForMs)} because the exchange asked for it`;
       return { ok: false, reason, status: null, pauseMs: heldForMs };
@@ -87,10 +86,11 @@ export class RestClient {
       if (result.ok) this.#onBody(url, result.body);
       return result;
     }
-    await response.body?.cancel();
     const { status } = response;
-    const pauseMs = pauseAfterStatus(status, response.headers.get('retry-after'), this.#clock.now());
-    if (pauseMs > 0) this.#hold(status === TOO_MANY ? group : null, pauseMs);
+    const bodyMs = status === BLOCKED ? this.#blockTimeIn(await readOpening(response)) : null;
+    if (status !== BLOCKED) await response.body?.cancel();
+    const pauseMs = pauseAfterStatus(status, response.headers.get('retry-after'), this.#clock.now(), bodyMs);
+    if (pauseMs > 0) this.#away.turnedAway('rest', status, pauseMs, group);
     const isRedirect = status >= 300 && status < 400;
     return {
       ok: false,
@@ -98,16 +98,6 @@ export class RestClient {
       status,
       pauseMs,
     };
-  }
-
-  #hold(group: string | null, ms: number): void {
-    const until = this.#clock.monotonic() + ms;
-    if (group !== null) {
-      this.#heldUntil.set(group, Math.max(this.#heldUntil.get(group) ?? 0, until));
-      return;
-    }
-    this.#hostHeldUntil = Math.max(this.#hostHeldUntil, until);
-    this.#onHostHeld(ms);
   }
 }
 
@@ -124,6 +114,22 @@ async function readBody(response: Response, url: string): Promise<RestResult> {
     chunks.push(chunk);
   }
   return { ok: true, body: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size) };
+}
+
+/** Never rejects: what we were told by status counts, whether or not the words can be read. */
+async function readOpening(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size >= MAX_BLOCK_BODY_BYTES) break;
+    }
+  } catch {
+    // What came until then has to do.
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, MAX_BLOCK_BODY_BYTES);
 }
 
 /** `fetch` says "fetch failed" and keeps what happened in `cause`, for several addresses in its `errors`. */

@@ -33,7 +33,13 @@ export type SocketEnd =
   /** By a close frame, or without one (code 1006). */
   | { readonly kind: 'closed'; readonly code: number; readonly reason: string }
   /** The upgrade was answered by something else than 101. */
-  | { readonly kind: 'refused'; readonly status: number; readonly retryAfter: string | null }
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly retryAfter: string | null;
+      /** The opening of a 418's body, which may say for how long; of others it is not read. */
+      readonly body?: string;
+    }
   /** It could not be made, or broke: `code` is the system's (`ENOTFOUND`) where there is one. */
   | { readonly kind: 'failed'; readonly code: string | null; readonly detail: string };
 

@@ -97,6 +97,23 @@ describe('the handshake', () => {
     await client.ended;
   });
 
+  test.each([
+    ['Blocked for 90 seconds', true, 'Blocked for 90 seconds'],
+    ['x'.repeat(9_000), true, 'x'.repeat(4_096)],
+    ['x'.repeat(4_096), false, 'x'.repeat(4_096)],
+    ['', true, ''],
+  ])('the opening of what a block says is read: %#', async (words, isEnded, body) => {
+    http.removeAllListeners('upgrade');
+    http.on('upgrade', (_request, socket) => {
+      socket.on('error', () => {});
+      socket.write(`HTTP/1.1 418 Blocked\r\nContent-Length: 9000\r\n\r\n${words}`);
+      if (isEnded) socket.end();
+    });
+    const client = dial();
+    expect(await client.ended).toEqual({ kind: 'refused', status: 418, retryAfter: null, body });
+    expect(client.ends()).toBe(1);
+  });
+
   test.each([429, 403, 502, 302, 200])('HTTP %i instead of an upgrade is a refusal', async status => {
     http.removeAllListeners('upgrade');
     http.on('upgrade', (_request, socket) => {

@@ -1,6 +1,7 @@
 /** Exchange sockets by the `ws` package: the only file that knows it. */
 import type { IncomingMessage } from 'node:http';
 import WebSocket, { type ClientOptions } from 'ws';
+import { BLOCKED, MAX_BLOCK_BODY_BYTES } from './politeness.ts';
 import type { Dial, SocketEnd, SocketListener } from './socket.ts';
 
 export type WsSocketOptions = {
@@ -14,6 +15,8 @@ export type WsSocketOptions = {
 /** The largest frame we take, after decompression. The largest seen is some hundred KiB. */
 const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** The body of a refusal comes with it or not at all. */
+const BODY_LIMIT_MS = 2_000;
 
 export function createWsDial(options: WsSocketOptions): Dial {
   // No `origin`: Upbit allows a client with an Origin header one connection in ten seconds, and others five a second.
@@ -55,12 +58,17 @@ function listen(socket: WebSocket, listener: SocketListener): void {
   socket.on('ping', payload => listener.onPing(payload));
   socket.on('pong', () => listener.onLifeSign());
   socket.on('unexpected-response', (_request, response: IncomingMessage) => {
-    failure = {
-      kind: 'refused',
-      status: response.statusCode ?? 0,
-      retryAfter: response.headers['retry-after'] ?? null,
-    };
-    socket.terminate();
+    const { statusCode: status = 0, headers } = response;
+    const refused = { kind: 'refused', status, retryAfter: headers['retry-after'] ?? null } as const;
+    failure = refused;
+    if (status !== BLOCKED) {
+      socket.terminate();
+      return;
+    }
+    readOpening(response, body => {
+      failure = { ...refused, body };
+      socket.terminate();
+    });
   });
   socket.on('error', error => {
     failure ??= { kind: 'failed', code: codeOf(error), detail: messageOf(error) };
@@ -68,6 +76,26 @@ function listen(socket: WebSocket, listener: SocketListener): void {
   socket.on('close', (code, reason) => {
     listener.onEnd(failure ?? { kind: 'closed', code, reason: reason.toString('utf8') });
   });
+}
+
+/** Answers once, in the end, with what has come. */
+function readOpening(response: IncomingMessage, done: (body: string) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let isDone = false;
+  const finish = () => {
+    if (isDone) return;
+    isDone = true;
+    clearTimeout(timer);
+    done(Buffer.concat(chunks).toString('utf8', 0, MAX_BLOCK_BODY_BYTES));
+  };
+  const timer = setTimeout(finish, BODY_LIMIT_MS);
+  response.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size >= MAX_BLOCK_BODY_BYTES) finish();
+  });
+  for (const end of ['end', 'error', 'close']) response.on(end, finish);
 }
 
 /** Node packs the failures of several addresses of one name into one error without a message of its own. */

@@ -1,3 +1,4 @@
+import type { BlockReach } from '../limits/ordered-block.ts';
 import type { ExchangeName } from '../market/instruments.ts';
 import type { Refusal } from '../protocols/exchange-gate.ts';
 import type { FrameFault } from '../protocols/frame-faults.ts';
@@ -22,6 +23,11 @@ export type Fault =
   | { fault: 'serverShutdown'; closeAfterMs?: number }
   /** Turn new sockets and REST calls away for `ms`. */
   | { fault: 'refuse'; exchange?: ExchangeName; ms: number; how?: Refusal }
+  /**
+   * Shut out whoever asks for `ms`, by REST or on sockets with `at`, in the exchange's own words or with a page of its
+   * firewall. Asking on begins it anew and is a breach.
+   */
+  | { fault: 'block'; exchange?: ExchangeName; ms: number; at?: BlockReach; status?: 403 | 451 }
   /** The next `count` REST calls whose path contains `path` go wrong, though the request was good. */
   | { fault: 'failRest'; exchange?: ExchangeName; path: string; how: RestFaultKind; count?: number }
   /** The next `count` messages that subscribe, to `code` among others when given, are lost or refused. */

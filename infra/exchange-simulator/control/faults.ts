@@ -52,6 +52,7 @@ const STRIKES: Strike = {
     gate.refusedUntilMs = gate.now() + fault.ms;
     return 1;
   },
+  block: ({ ms, at, status }, { gate }) => (gate.limits.block({ ms, at, status }) ? 1 : 0),
   failRest: ({ path, how, count }, { gate }) => {
     gate.restFaults.order(path, how, count ?? 1);
     return 1;

@@ -1,3 +1,4 @@
+import { BLOCK_REACHES } from '../limits/ordered-block.ts';
 import { EXCHANGES } from '../market/instruments.ts';
 import { REFUSALS } from '../protocols/exchange-gate.ts';
 import { FRAME_FAULTS } from '../protocols/frame-faults.ts';
@@ -32,6 +33,10 @@ const SHAPES: Record<FaultName, Shape> = {
   unknownEvent: { optional: { exchange: EXCHANGE } },
   serverShutdown: { optional: { closeAfterMs: MS } },
   refuse: { required: { ms: MS }, optional: { exchange: EXCHANGE, how: oneOf(REFUSALS) } },
+  block: {
+    required: { ms: MS },
+    optional: { exchange: EXCHANGE, at: oneOf(BLOCK_REACHES), status: oneOf([403, 451]) },
+  },
   failRest: { required: { path: TEXT, how: oneOf(REST_FAULTS) }, optional: { exchange: EXCHANGE, count: COUNT } },
   failSubscribe: {
     required: { how: oneOf(SUBSCRIBE_FAULTS) },
@@ -56,7 +61,7 @@ export function readFault(body: unknown): Fault | string {
   return typeof read === 'string' ? read : (read as Fault);
 }
 
-function oneOf(words: readonly string[]): { is(value: unknown): boolean; says: string } {
+function oneOf(words: readonly (string | number)[]): { is(value: unknown): boolean; says: string } {
   return { is: value => words.some(word => word === value), says: words.join(' or ') };
 }
 

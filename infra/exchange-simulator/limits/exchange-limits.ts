@@ -1,5 +1,6 @@
 import type { RestAnswer } from '../protocols/exchange-protocol.ts';
 import type { BanRecord, Rule } from './ban-record.ts';
+import { type BlockOrder, type BlockReach, OrderedBlock } from './ordered-block.ts';
 import { UseWindow } from './use-window.ts';
 
 /** What one REST call costs, and which of the limits it counts against. */
@@ -48,12 +49,17 @@ export type ClientLimits = {
     hasOrigin: boolean,
   ): { refusal: RestAnswer | null; headers: Record<string, string> };
   messages(): MessageMeter;
+  /** Shuts out whoever asks from now on; false where no limits are known, and so no words for it. */
+  block(order: BlockOrder): boolean;
+  clear(): void;
 };
 
 export const UNLIMITED: ClientLimits = {
   connect: () => null,
   call: () => ({ refusal: null, headers: {} }),
   messages: () => ({ take: () => true }),
+  block: () => false,
+  clear: () => undefined,
 };
 
 type Offender = { refusals: number; lastMs: number; blocks: number; blockedUntilMs: number };
@@ -66,6 +72,7 @@ export class ExchangeLimits implements ClientLimits {
   readonly #isEnforced: boolean;
   readonly #windows = new Map<string, UseWindow>();
   readonly #offenders = new Map<string, Offender>();
+  #block: OrderedBlock | null = null;
 
   constructor(rules: LimitRules, record: BanRecord, now: () => number, isEnforced: boolean) {
     this.#rules = rules;
@@ -76,6 +83,8 @@ export class ExchangeLimits implements ClientLimits {
 
   connect(address: string, hasOrigin: boolean): RestAnswer | null {
     const rule = this.#rules.connectRule(hasOrigin);
+    const refusal = this.#ordered('sockets', address, rule);
+    if (refusal !== null) return refusal;
     return this.#use(address, { rule, group: rule.name, weight: 1 }).refusal;
   }
 
@@ -86,6 +95,8 @@ export class ExchangeLimits implements ClientLimits {
     hasOrigin: boolean,
   ): { refusal: RestAnswer | null; headers: Record<string, string> } {
     const cost = this.#rules.call(path, query, hasOrigin);
+    const ordered = this.#ordered('rest', address, cost.rule);
+    if (ordered !== null) return { refusal: ordered, headers: {} };
     const { refusal, used } = this.#use(address, cost);
     return { refusal, headers: this.#rules.headers(cost, used) };
   }
@@ -104,6 +115,25 @@ export class ExchangeLimits implements ClientLimits {
         return isAllowed || !this.#isEnforced;
       },
     };
+  }
+
+  block(order: BlockOrder): boolean {
+    this.#block = new OrderedBlock(order, this.#now());
+    return true;
+  }
+
+  clear(): void {
+    this.#block = null;
+  }
+
+  #ordered(reach: BlockReach, address: string, rule: Rule): RestAnswer | null {
+    const block = this.#block;
+    const met = block?.meet(reach, address, this.#now()) ?? null;
+    if (block === null || met === null) return null;
+    if (met.knew) this.#record.breached(this.#rules.exchange, rule);
+    const { status } = block.order;
+    if (status === undefined) return this.#rules.blocked(block.untilMs, this.#now());
+    return { status, headers: { 'content-type': 'text/html' }, body: '<html><body>Request blocked</body></html>' };
   }
 
   #use(address: string, { rule, group, weight }: CallCost): { refusal: RestAnswer | null; used: number } {

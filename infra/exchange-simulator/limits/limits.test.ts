@@ -103,10 +103,10 @@ describe('the limits of upbit', () => {
     const { clock, connect, call } = limitsOf(upbitLimits);
     const storm = (): number[] => times(16, () => connect());
     expect(storm()).toEqual([101, 101, 101, 101, 101, ...times(10, () => 429), 418]);
-    expect(call('/v1/ticker').body).toContain('Blocked for 60 seconds');
-    clock.ms += 60_000;
+    expect(call('/v1/ticker').body).toContain('Blocked for 900 seconds');
+    clock.ms += 900_000;
     expect(storm().at(-1)).toBe(418);
-    expect(call('/v1/ticker').body).toContain('Blocked for 120 seconds');
+    expect(call('/v1/ticker').body).toContain('Blocked for 1800 seconds');
   });
 
   it('count five messages a second and a hundred a minute of one connection', () => {
@@ -138,6 +138,36 @@ describe('the limits of bithumb', () => {
   it('turn the eleventh connection of a second away', () => {
     const { connect } = limitsOf(bithumbLimits);
     expect(times(11, () => connect()).at(-1)).toBe(429);
+  });
+});
+
+describe('a block on demand', () => {
+  it.each([
+    [{}, 418, 418],
+    [{ at: 'rest' }, 418, 101],
+    [{ at: 'sockets' }, 200, 418],
+    [{ at: 'rest', status: 403 }, 403, 101],
+  ] as const)('%o answers calls with %i and connections with %i', (order, ofCalls, ofConnects) => {
+    const { clock, limits, record, call, connect } = limitsOf(upbitLimits);
+    limits.block({ ms: 1_200_000, at: undefined, status: undefined, ...order });
+    expect([call('/v1/ticker').status, connect()]).toEqual([ofCalls, ofConnects]);
+    expect(record.total).toBe(0);
+    clock.ms += 1_200_000;
+    expect([call('/v1/ticker').status, connect()]).toEqual([200, 101]);
+  });
+
+  it('begins anew with whoever asks although it knows, which is a breach', () => {
+    const { clock, limits, record, call } = limitsOf(upbitLimits);
+    limits.block({ ms: 100_000, at: undefined, status: undefined });
+    expect(call('/v1/ticker').body).toContain('Blocked for 100 seconds');
+    clock.ms += 1_000;
+    expect([call('/v1/ticker').status, record.total]).toEqual([418, 0]);
+    clock.ms += 90_000;
+    expect([call('/v1/ticker').body, record.total]).toEqual([expect.stringContaining('Blocked for 100 seconds'), 1]);
+    clock.ms += 99_999;
+    expect(call('/v1/ticker', { address: '192.0.2.2' }).status).toBe(418);
+    clock.ms += 1;
+    expect([call('/v1/ticker').status, record.total]).toEqual([200, 1]);
   });
 });
 

@@ -19,7 +19,7 @@ const GROUPS: ReadonlyArray<readonly [path: string, group: string]> = [
 /**
  * Limits of Upbit (https://docs.upbit.com/kr/reference/rate-limits): per address five connects a second and ten calls a
  * second in each group; per connection five messages a second and a hundred a minute. 429 first, then 418 with a block
- * that grows; its first length of one minute, doubling, and the patience of ten refusals are ours.
+ * that grows; its first length of a quarter of an hour, doubling, and the patience of ten refusals are ours.
  */
 export const upbitLimits: LimitRules = {
   exchange: 'upbit',
@@ -32,7 +32,7 @@ export const upbitLimits: LimitRules = {
     const group = GROUPS.find(([start]) => path.startsWith(start))?.[1] ?? 'market';
     return hasOrigin ? { rule: WITH_ORIGIN, group: 'origin', weight: 1 } : { rule: CALLS, group, weight: 1 };
   },
-  escalation: { patience: 10, forgetMs: 60_000, firstBlockMs: 60_000, growth: 2, longestBlockMs: DAY_MS },
+  escalation: { patience: 10, forgetMs: 60_000, firstBlockMs: 900_000, growth: 2, longestBlockMs: DAY_MS },
   tooMany: () => ({ status: 429, headers: { 'content-type': 'text/plain' }, body: 'Too many API requests.' }),
   blocked: (untilMs, nowMs) =>
     json(

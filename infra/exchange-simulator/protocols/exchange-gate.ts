@@ -77,6 +77,7 @@ export class ExchangeGate {
     this.snapshotsHeldUntilMs = 0;
     this.frames.clear();
     this.restFaults.clear();
+    this.limits.clear();
     this.subscribeFaults.clear();
   }
 }
