@@ -122,7 +122,9 @@ class Pipeline {
   readonly #market: MarketFrames;
   readonly #clock = new ReplayClock(MARKET_START);
   readonly #log = new StreamLog(RING_BOUNDS);
-  readonly #converter = new ConverterService({ tradeMemory: { separateIds: new Set(['bithumb', 'coinone']) } });
+  readonly #converter = new ConverterService({
+    tradeMemory: { separateIds: new Set(['bithumb', 'coinone']), contiguousIds: new Set(['binance']) },
+  });
   readonly #distributor = new Distributor({ log: this.#log, clock: this.#clock, onHeartbeat: () => undefined });
 
   constructor(market: MarketFrames) {

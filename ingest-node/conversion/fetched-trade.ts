@@ -22,8 +22,7 @@ export function hasFetchedId({ id }: Trade): boolean {
 }
 
 export function contentOf({ exchangeTime, price, size, takerSide }: Trade): string {
-  // Joined it is one text; put together by a template it would keep its parts alive in a memory of ten minutes.
-  return [exchangeTime, price, size, takerSide].join(' ');
+  return `${exchangeTime} ${price} ${size} ${takerSide}`;
 }
 
 /** Whether this answer to a subscription is the trade that was fetched. */

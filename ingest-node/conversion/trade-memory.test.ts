@@ -6,6 +6,8 @@ import { trade } from '../../shared/model/testing/market-events.ts';
 import { fetchedId, hasFetchedId } from './fetched-trade.ts';
 import { TradeMemory } from './trade-memory.ts';
 
+const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+console.log(`trades are drawn with FUZZ_SEED=${seed}`);
 const minute = 60_000;
 const start = Date.UTC(2026, 10, 22);
 
@@ -138,24 +140,94 @@ describe('[TRD1] trade memory', () => {
     expect(memory.admit(idOf('binance', 'BTC/USDT', '1'), start - 24 * 60 * minute + minute)).toBe(false);
   });
 
-  it('agrees with a memory that forgets nothing, for everything within ten minutes', () => {
-    const arrivals = fc.array(fc.record({ id: fc.nat({ max: 30 }), waitMs: fc.nat({ max: 3 * minute }) }), {
-      maxLength: 200,
-    });
+  /** As documented, with lists of entries: two generations, and the last ids of a market for good. */
+  class PlainMemory {
+    readonly #markets = new Map<string, { young: string[]; old: string[] }>();
+    #since = start;
+
+    admit(market: string, id: string, now: number): boolean {
+      if (now - this.#since >= 10 * minute) {
+        for (let turns = now - this.#since >= 20 * minute ? 2 : 1; turns > 0; turns -= 1) this.#rotate();
+        this.#since = now;
+      }
+      const lists = this.#markets.get(market) ?? { young: [], old: [] };
+      this.#markets.set(market, lists);
+      if (lists.young.includes(id) || lists.old.includes(id)) return false;
+      lists.young.push(id);
+      return true;
+    }
+
+    #rotate(): void {
+      for (const lists of this.#markets.values()) {
+        const left = Math.max(0, 8 - lists.young.length);
+        lists.old = [...lists.old.slice(Math.max(0, lists.old.length - left)), ...lists.young];
+        lists.young = [];
+      }
+    }
+  }
+
+  const arrivals = fc.array(
+    fc.record({
+      market: fc.constantFrom('BTC/USDT', 'QUIET/USDT', 'BTC/USDT'),
+      number: fc.nat({ max: 60 }),
+      waitMs: fc.oneof(fc.nat({ max: minute }), fc.constantFrom(0, 0, 0, 10 * minute, 30 * minute)),
+    }),
+    { maxLength: 300 },
+  );
+
+  it('agrees with a plain one, whose lists end with what came last', () => {
     fc.assert(
       fc.property(arrivals, list => {
         const memory = new TradeMemory();
-        const admittedAt = new Map<number, number>();
+        const plain = new PlainMemory();
         let now = start;
-        for (const { id, waitMs } of list) {
+        for (const { market, number, waitMs } of list) {
           now += waitMs;
-          const isNew = memory.admit(idOf('binance', 'BTC/USDT', String(id)), now);
-          const before = admittedAt.get(id);
-          if (before === undefined) expect(isNew).toBe(true);
-          else if (now - before < 10 * minute) expect(isNew).toBe(false);
-          if (isNew) admittedAt.set(id, now);
+          const id = String(number);
+          expect(memory.admit(idOf('upbit', market, id), now)).toBe(plain.admit(market, id, now));
         }
       }),
+      { seed, numRuns: 300 },
     );
+  });
+
+  it('agrees with a memory that forgets nothing, for everything within ten minutes and of whatever kind the ids are', () => {
+    fc.assert(
+      fc.property(arrivals, fc.constantFrom('', '107995321037177', 'x', '179530000012300010'), (list, prefix) => {
+        const memory = new TradeMemory({ contiguousIds: new Set(['binance']) });
+        for (const exchange of ['binance', 'upbit'] as const) {
+          const admittedAt = new Map<string, number>();
+          let now = start;
+          for (const { market, number, waitMs } of list) {
+            now += waitMs;
+            const id = `${prefix}${100 + number}`;
+            const isNew = memory.admit(idOf(exchange, market, id), now);
+            const before = admittedAt.get(market + id);
+            if (before === undefined) expect(isNew).toBe(true);
+            else if (now - before < 10 * minute) expect(isNew).toBe(false);
+            if (isNew) admittedAt.set(market + id, now);
+          }
+        }
+      }),
+      { seed },
+    );
+  });
+
+  it('keeps the counts of a quiet market as well, and not its thousands of trades', () => {
+    const memory = new TradeMemory({ separateIds: new Set(['bithumb']) });
+    const fill = { exchange: 'bithumb', exchangeTime: start, price: '100', size: '2' } as const;
+    const missed = trade('QUIET/KRW', { ...fill, id: fetchedId(`${start}0000`, 0), backfilled: true });
+    for (let number = 1_000; number < 4_000; number += 1) {
+      memory.admit(trade('QUIET/KRW', { ...fill, size: String(number), id: `107995321037177${number}` }), start);
+    }
+    memory.admit(missed, start);
+    for (let hour = 1; hour < 5; hour += 1)
+      memory.admit(idOf('upbit', 'BTC/KRW', `${hour}`), start + hour * 60 * minute);
+    const later = start + 5 * 60 * minute;
+    expect(memory.unpublished([missed], [])).toEqual([]);
+    expect(memory.admit(trade('QUIET/KRW', { ...fill, id: '1079953210371779999' }), later)).toBe(false);
+    expect(memory.admit(trade('QUIET/KRW', { ...fill, id: '1079953210371779998' }), later)).toBe(true);
+    expect(memory.admit(trade('QUIET/KRW', { ...fill, size: '3999', id: '1079953210371773999' }), later)).toBe(false);
+    expect(memory.admit(trade('QUIET/KRW', { ...fill, size: '1000', id: '1079953210371771000' }), later)).toBe(true);
   });
 });

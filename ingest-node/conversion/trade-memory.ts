@@ -13,8 +13,13 @@
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import { AgingMap } from './aging-map.ts';
+import { AgingMarkets } from './aging-markets.ts';
+import { EqualTrades } from './equal-trades.ts';
 import { contentOf, countBy, hasFetchedId } from './fetched-trade.ts';
+import { IdRanges } from './id-ranges.ts';
+import type { IdSet } from './id-set.ts';
+import { IdTable } from './id-table.ts';
+import { TextDigest } from './text-digest.ts';
 
 const DEFAULT_REMEMBER_MS = 600_000;
 const DEFAULT_MAX_IDS = 2_000_000;
@@ -30,20 +35,21 @@ export type TradeMemoryOptions = {
   readonly maxIds?: number;
   /** Exchanges whose REST lists number trades otherwise than their frames: none unless told. */
   readonly separateIds?: ReadonlySet<ExchangeName>;
+  /** Exchanges whose ids go up by one: none unless told. It takes less room to remember them, and is no promise. */
+  readonly contiguousIds?: ReadonlySet<ExchangeName>;
 };
 
-/** Of trades that say the same: how many were published, and how many of these no frame has brought. */
-type Equals = { published: number; unseen: number };
-
 export class TradeMemory {
-  readonly #ids: AgingMap<true>;
-  readonly #equals: AgingMap<Equals>;
+  readonly #ids: AgingMarkets<IdSet>;
+  readonly #equals: AgingMarkets<EqualTrades>;
   readonly #separateIds: ReadonlySet<ExchangeName>;
 
   constructor(options: TradeMemoryOptions = {}) {
-    const { rememberMs = DEFAULT_REMEMBER_MS, maxIds = DEFAULT_MAX_IDS, separateIds = NO_EXCHANGES } = options;
-    this.#ids = new AgingMap(rememberMs, maxIds);
-    this.#equals = new AgingMap(rememberMs, maxIds);
+    const { rememberMs = DEFAULT_REMEMBER_MS, maxIds = DEFAULT_MAX_IDS } = options;
+    const { separateIds = NO_EXCHANGES, contiguousIds = NO_EXCHANGES } = options;
+    const createIds = (exchange: ExchangeName) => (contiguousIds.has(exchange) ? new IdRanges() : new IdTable());
+    this.#ids = new AgingMarkets(rememberMs, maxIds, createIds);
+    this.#equals = new AgingMarkets(rememberMs, maxIds, () => new EqualTrades());
     this.#separateIds = separateIds;
   }
 
@@ -51,20 +57,19 @@ export class TradeMemory {
   admit(trade: Trade, now: EpochMillis): boolean {
     if (!this.#noteId(trade, now)) return false;
     if (!this.#separateIds.has(trade.exchange)) return true;
-    const equals = this.#equalsOf(trade, now);
-    if (!hasFetchedId(trade) && equals.unseen > 0) {
-      equals.unseen -= 1;
-      return false;
-    }
-    published(equals, trade);
+    const isFetched = hasFetchedId(trade);
+    const digest = digestOf(trade);
+    const equals = this.#equalsOf(trade, digest, now);
+    if (!isFetched && equals.see(digest)) return false;
+    equals.publish(digest, isFetched);
     return true;
   }
 
   /** A trade that another node published. */
   remember(trade: Trade, now: EpochMillis): void {
-    if (this.#noteId(trade, now) && this.#separateIds.has(trade.exchange)) {
-      published(this.#equalsOf(trade, now), trade);
-    }
+    if (!this.#noteId(trade, now) || !this.#separateIds.has(trade.exchange)) return;
+    const digest = digestOf(trade);
+    this.#equalsOf(trade, digest, now).publish(digest, hasFetchedId(trade));
   }
 
   /**
@@ -77,12 +82,11 @@ export class TradeMemory {
     const counts = countBy(known, contentOf);
     const shown = new Map<string, number>();
     return past.filter(trade => {
-      const market = marketOf(trade);
-      if (!this.#separateIds.has(trade.exchange)) return !ids.has(trade.id) && !this.#ids.get(market, trade.id);
+      if (!this.#separateIds.has(trade.exchange)) return !ids.has(trade.id) && !this.#knowsId(trade);
       const content = contentOf(trade);
       const count = (shown.get(content) ?? 0) + 1;
       shown.set(content, count);
-      return count > Math.max(this.#equals.get(market, content)?.published ?? 0, counts.get(content) ?? 0);
+      return count > Math.max(this.#publishedLike(trade), counts.get(content) ?? 0);
     });
   }
 
@@ -99,28 +103,37 @@ export class TradeMemory {
   /** Whether the id was not known. */
   #noteId(trade: Trade, now: EpochMillis): boolean {
     this.#ids.age(now);
-    const market = marketOf(trade);
-    if (this.#ids.get(market, trade.id) !== undefined) return false;
-    this.#ids.add(market, trade.id, true);
-    return true;
+    if (this.#knowsId(trade)) return false;
+    return this.#ids.grow(this.#ids.at(trade.exchange, trade.symbol)).add(trade.id);
   }
 
-  #equalsOf(trade: Trade, now: EpochMillis): Equals {
+  #knowsId({ exchange, symbol, id }: Trade): boolean {
+    const { young, old } = this.#ids.at(exchange, symbol);
+    return young?.has(id) === true || old?.has(id) === true;
+  }
+
+  #publishedLike(trade: Trade): number {
+    const digest = digestOf(trade);
+    const { young, old } = this.#equals.at(trade.exchange, trade.symbol);
+    return young?.published(digest) || old?.published(digest) || 0;
+  }
+
+  /** Where trades that say the same as this one are counted. */
+  #equalsOf({ exchange, symbol }: Trade, digest: number, now: EpochMillis): EqualTrades {
     this.#equals.age(now);
-    const [market, content] = [marketOf(trade), contentOf(trade)];
-    const known = this.#equals.get(market, content);
-    if (known !== undefined) return known;
-    const equals = { published: 0, unseen: 0 };
-    this.#equals.add(market, content, equals);
-    return equals;
+    const market = this.#equals.at(exchange, symbol);
+    if (market.young?.has(digest) === true) return market.young;
+    if (market.old?.has(digest) === true) return market.old;
+    return this.#equals.grow(market);
   }
 }
 
-function published(equals: Equals, trade: Trade): void {
-  equals.published += 1;
-  if (hasFetchedId(trade)) equals.unseen += 1;
-}
-
-function marketOf({ exchange, symbol }: Trade): string {
-  return `${exchange}:${symbol}`;
+/** The same for trades of the same content, see {@link contentOf}. */
+function digestOf({ exchangeTime, price, size, takerSide }: Trade): number {
+  const digest = new TextDigest();
+  digest.add(String(exchangeTime));
+  digest.add(price);
+  digest.add(size);
+  digest.add(takerSide);
+  return digest.value;
 }

@@ -59,9 +59,10 @@ export class Leader {
   constructor(options: LeaderOptions) {
     this.#options = options;
     const { adapters, distributor, clock, logger } = options;
-    const separate = adapters.filter(({ tradeHistory }) => tradeHistory.ids === 'separate');
+    const exchangesWith = (ids: 'separate' | 'contiguous') =>
+      new Set(adapters.filter(({ tradeHistory }) => tradeHistory.ids === ids).map(({ exchange }) => exchange));
     this.converter = new ConverterService({
-      tradeMemory: { separateIds: new Set(separate.map(({ exchange }) => exchange)) },
+      tradeMemory: { separateIds: exchangesWith('separate'), contiguousIds: exchangesWith('contiguous') },
       onRejectionSample: sample => logger.warn({ ...sample }, 'a record was rejected'),
     });
     this.missedTrades = new MissedTrades({ converter: this.converter, distributor, clock, logger });
