@@ -93,3 +93,36 @@ test('binance: what its firewall refuses by REST does not stop the sockets', asy
   await pass(8 * MINUTE_MS);
   expect(simulator.bans.total).toBe(0);
 });
+
+test.each(['upbit', 'bithumb'] as const)(
+  '%s: too many messages end in a pause, though the close is polite',
+  async exchange => {
+    const { simulator, pass, live } = await start(exchange);
+    const connects = () => simulator.stats().exchanges[exchange].connects;
+    const before = connects();
+    simulator.faults.inject({ fault: 'errorFrame', exchange, name: 'TOO_MANY_REQUEST' });
+    const open = () => simulator.stats().exchanges[exchange].sockets.length;
+    await expect.poll(open, SOON).toBe(0);
+    await pass(50_000);
+    expect(connects()).toBe(before);
+    await pass(15_000);
+    await live();
+  },
+);
+
+test('binance: what another process spends behind our address holds us back until the next minute', async () => {
+  const { simulator, feeds, pass } = await start('binance');
+  await pass(MINUTE_MS - (simulator.clock.now() % MINUTE_MS));
+  const others = `${simulator.url}/binance/api/v3/depth?symbol=BTCUSDT&limit=5000`;
+  for (let count = 0; count < 20; count++) await (await fetch(others)).arrayBuffer();
+  const { signal } = new AbortController();
+  await feeds.rest.get(`${feeds.endpoints.restUrl}/api/v3/time`, signal, 'weight');
+  let isGranted = false;
+  void feeds.restBudget.acquire('weight', 250, signal).then(() => {
+    isGranted = true;
+  });
+  await pass(30_000);
+  expect(isGranted).toBe(false);
+  await pass(35_000);
+  expect(isGranted).toBe(true);
+});

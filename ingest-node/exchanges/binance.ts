@@ -34,7 +34,7 @@ import {
   unreadable,
 } from './conversion-builder.ts';
 import type { Conversion, ExchangeAdapter, InstrumentIndex } from './exchange-adapter.ts';
-import { channelNameOf, describe } from './field-reader.ts';
+import { channelNameOf, describe, numberIn } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
 
 const { ANY_CONTROL_KEY, CONTROL_KEYS, frame, KEYS } = binanceFrame;
@@ -57,6 +57,7 @@ export const binance: ExchangeAdapter = {
     // A ban is of the address. 403 is a firewall that dislikes one request, at the host of that.
     shutOutBy: [418],
     rest: { weight: { weight: 6000, windowMs: 60_000 } },
+    usedOf: headers => numberIn(headers.get('x-mbx-used-weight-1m'), /^(\d{1,9})$/),
   },
   // The server pings every 20 s and cuts a socket after 24 h.
   heartbeat: { controlPingEveryMs: null, textPing: null, silenceLimitMs: 60_000, maxAgeMs: 84_600_000 },

@@ -8,6 +8,7 @@ import {
   convert,
   KOREAN_CHANNELS,
   KOREAN_HEARTBEAT,
+  KOREAN_REFUSAL_PAUSES_MS,
   type KoreanVenue,
   parseMarketList,
   subscribeMessages,
@@ -34,12 +35,13 @@ export const bithumb: ExchangeAdapter = {
     messageSpacingMs: 1200,
     // The block is of the address, and sockets have a host of their own. Which status it has is not published.
     shutOutBy: [403, 418],
+    pauseAfterRefusalMs: KOREAN_REFUSAL_PAUSES_MS,
     rest: { other: { weight: 150, windowMs: 1000 }, trades: { weight: 150, windowMs: 1000 } },
   },
   heartbeat: KOREAN_HEARTBEAT,
   channels: KOREAN_CHANNELS,
   candles: 'fromTrades',
-  subscribeMessages: instruments => subscribeMessages(venue, instruments),
+  subscribeMessages: (instruments, _, socketName) => subscribeMessages(venue, instruments, socketName),
   markets: {
     paths: ['/v1/market/all?isDetails=true'],
     limit: { group: 'other', weight: 1 },

@@ -23,8 +23,13 @@ export type ExchangeAdapter = {
    * The feed spaces them by {@link FeedLimits.messageSpacingMs}.
    *
    * @param deltaSymbols whose book is asked for as changes instead of as its top, where {@link deltaBooks} allows it
+   * @param socketName no other socket of ours has it, for exchanges that want each request named
    */
-  subscribeMessages(instruments: readonly Instrument[], deltaSymbols?: ReadonlySet<string>): readonly string[];
+  subscribeMessages(
+    instruments: readonly Instrument[],
+    deltaSymbols?: ReadonlySet<string>,
+    socketName?: string,
+  ): readonly string[];
   /** How its answers to these messages are read; absent where it gives none, and the first data are the answer. */
   readonly subscriptionAnswers?: SubscriptionAnswers;
   /**
@@ -82,6 +87,8 @@ export type FeedLimits = {
   readonly messageSpacingMs: number;
   /** The exchange's own WebSocket close codes that ask us to stay away, with the time to do so. None by default. */
   readonly pauseAfterCloseMs?: Readonly<Record<number, number>>;
+  /** The time to stay away after a refusal in a frame, milliseconds by its code, when the socket is closed behind it. */
+  readonly pauseAfterRefusalMs?: Readonly<Record<string, number>>;
   /**
    * HTTP statuses by which the exchange shuts out our address, at whatever host of it they are met. Those that are not named
    * here are about the host that answered, 429 about the kind of request. None by default.
@@ -94,6 +101,11 @@ export type FeedLimits = {
    * `RestBudget` keeps to half of it.
    */
   readonly rest: Readonly<Record<string, RestLimit>>;
+  /**
+   * How much of the limit of a request is used in the current window, by the headers of its answer; `null` where they do not
+   * say. It counts whoever shares our address, and what we asked before a restart.
+   */
+  readonly usedOf?: (headers: Headers) => number | null;
 };
 
 /** This much weight in any window, per IP. Where an exchange knows no weights, each request weighs 1. */

@@ -196,6 +196,18 @@ describe('limits', () => {
   });
 });
 
+describe('what an answer by REST says of its limit', () => {
+  it.each([
+    ['binance', { 'x-mbx-used-weight': '9', 'x-mbx-used-weight-1m': '4321' }, 4321],
+    ['binance', { 'x-mbx-used-weight-1m': 'many' }, null],
+    ['upbit', { 'remaining-req': 'group=crix-trades; min=600; sec=9' }, 1],
+    ['upbit', { 'remaining-req': 'group=ticker; min=600' }, null],
+    ['upbit', {}, null],
+  ] as const)('%s: %o', (exchange, headers, used) => {
+    expect(EXCHANGE_ADAPTERS[exchange].limits.usedOf?.(new Headers(headers))).toBe(used);
+  });
+});
+
 describe('open sockets', () => {
   it('coinone: stay below half of the published 20, even while every feed is being replaced', () => {
     const feeds = Math.ceil(400 / EXCHANGE_ADAPTERS.coinone.limits.instrumentsPerFeed);
@@ -240,11 +252,11 @@ describe('subscriptions', () => {
       testInstrument(exchange, 'KRW-BTC', 'BTC', 'KRW'),
       testInstrument(exchange, 'BTC-ETH', 'ETH', 'BTC'),
     ];
-    const messages = EXCHANGE_ADAPTERS[exchange].subscribeMessages(instruments);
+    const messages = EXCHANGE_ADAPTERS[exchange].subscribeMessages(instruments, undefined, 'socket 7');
     expect(messages).toHaveLength(1);
     const suffix = exchange === 'upbit' ? '.15' : '';
     expect(JSON.parse(messages[0] ?? '')).toEqual([
-      { ticket: expect.stringMatching(/./) },
+      { ticket: expect.stringContaining('socket 7') },
       { type: 'trade', codes: ['KRW-BTC', 'BTC-ETH'] },
       { type: 'ticker', codes: ['KRW-BTC', 'BTC-ETH'] },
       { type: 'orderbook', codes: [`KRW-BTC${suffix}`, `BTC-ETH${suffix}`] },

@@ -67,6 +67,12 @@ export function messageOf(value: LosslessValue | undefined): string {
   return typeof value === 'string' ? value.slice(0, MESSAGE_LENGTH).toWellFormed() : '';
 }
 
+/** The number that a header names where `pattern` says; `null` where it is absent or says something else. */
+export function numberIn(header: string | null, pattern: RegExp): number | null {
+  const digits = pattern.exec(header ?? '')?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
 /** A channel as reports may name it: what an exchange wrote, unless it is too odd to be a name. */
 export function channelNameOf(value: LosslessValue | undefined): string {
   return typeof value === 'string' && /^[\w.@+-]{1,32}$/.test(value) ? value : 'unknown';

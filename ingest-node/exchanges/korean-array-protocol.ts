@@ -69,17 +69,27 @@ export const KOREAN_HEARTBEAT: Heartbeat = {
 };
 
 /**
+ * Too many messages on one socket: the socket is closed with 1000, as if nothing had happened. Going on like that ends in a
+ * block.
+ */
+export const KOREAN_REFUSAL_PAUSES_MS: Readonly<Record<string, number>> = { TOO_MANY_REQUEST: 60_000 };
+
+/**
  * One array with everything, because a later one replaces all earlier ones on the socket. Codes are upper case; an
  * unknown code is not refused but stays silent.
  */
-export function subscribeMessages(venue: KoreanVenue, instruments: readonly Instrument[]): readonly string[] {
+export function subscribeMessages(
+  venue: KoreanVenue,
+  instruments: readonly Instrument[],
+  socketName = '',
+): readonly string[] {
   const first = instruments[0];
   if (first === undefined) return [];
   const codes = instruments.map(instrument => instrument.nativeCode);
   const bookCodes = codes.map(code => code + venue.bookCodeSuffix);
   return [
     JSON.stringify([
-      { ticket: `exchange-service ${first.nativeCode} +${codes.length - 1}` },
+      { ticket: `exchange-service ${socketName} ${first.nativeCode} +${codes.length - 1}` },
       { type: 'trade', codes },
       { type: 'ticker', codes },
       { type: 'orderbook', codes: bookCodes },

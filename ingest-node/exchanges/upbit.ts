@@ -3,10 +3,12 @@
  * 855 pairs on one socket were measured to work (about 790 book frames a second); we spread them to isolate failures.
  */
 import type { ExchangeAdapter } from './exchange-adapter.ts';
+import { numberIn } from './field-reader.ts';
 import {
   convert,
   KOREAN_CHANNELS,
   KOREAN_HEARTBEAT,
+  KOREAN_REFUSAL_PAUSES_MS,
   type KoreanVenue,
   parseMarketList,
   subscribeMessages,
@@ -23,6 +25,9 @@ const venue: KoreanVenue = {
   hasCandles: true,
 };
 
+/** A second, in each group. */
+const CALLS = 10;
+
 export const upbit: ExchangeAdapter = {
   exchange: 'upbit',
   webSocketUrl: 'wss://api.upbit.com/websocket/v1',
@@ -36,12 +41,18 @@ export const upbit: ExchangeAdapter = {
     shutOutBy: [418],
     // Published: the answer says how long, in words that are not.
     blockTimeIn: statedTimeMs,
-    rest: { market: { weight: 10, windowMs: 1000 }, trade: { weight: 10, windowMs: 1000 } },
+    pauseAfterRefusalMs: KOREAN_REFUSAL_PAUSES_MS,
+    rest: { market: { weight: CALLS, windowMs: 1000 }, trade: { weight: CALLS, windowMs: 1000 } },
+    // `group=ticker; min=600; sec=9`: what is left of this second.
+    usedOf: headers => {
+      const left = numberIn(headers.get('remaining-req'), /\bsec=(\d{1,9})/);
+      return left === null ? null : CALLS - left;
+    },
   },
   heartbeat: KOREAN_HEARTBEAT,
   channels: [...KOREAN_CHANNELS, CANDLE_CHANNEL],
   candles: 'sentOpen',
-  subscribeMessages: instruments => subscribeMessages(venue, instruments),
+  subscribeMessages: (instruments, _, socketName) => subscribeMessages(venue, instruments, socketName),
   markets: {
     paths: ['/v1/market/all?is_details=true'],
     limit: { group: 'market', weight: 1 },

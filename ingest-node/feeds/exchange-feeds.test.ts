@@ -156,6 +156,28 @@ describe('a market list that cannot be had', () => {
     expect(asked).toHaveLength(2);
   });
 
+  test('what the exchange counts of others behind our address holds our own requests back', async () => {
+    answers = ['KRW-BTC'];
+    const feeds = make({
+      adapter: fakeAdapter({ limits: { usedOf: headers => Number(headers.get('x-used')) } }),
+      fetch: (async url => {
+        const response = await fakeFetch(url);
+        response.headers.set('x-used', '61');
+        return response;
+      }) as typeof fetch,
+    });
+    feeds.start();
+    await advance(0);
+    let isGranted = false;
+    void feeds.restBudget.acquire('all', 1, new AbortController().signal).then(() => {
+      isGranted = true;
+    });
+    await advance(1_000 - (clock.now() % 1_000));
+    expect(isGranted).toBe(false);
+    await advance(250);
+    expect(isGranted).toBe(true);
+  });
+
   test.each([
     ['wss://api.upbit.com/websocket/v1', 418, 600_000],
     ['wss://elsewhere.upbit.com/websocket/v1', 418, 0],

@@ -106,7 +106,7 @@ export class ExchangeFeeds {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#dial = options.dial ?? createWsDial({ compression: options.compression ?? false });
-    const { connects, shutOutBy = [], blockTimeIn } = adapter.limits;
+    const { connects, shutOutBy = [], blockTimeIn, usedOf = () => null } = adapter.limits;
     const away = new Away({ clock: this.#clock, isOneHost: isOneHost(adapter), shutOutBy });
     this.#limiter = new ConnectLimiter(connects, this.#clock, away);
     this.#watch = new TrafficWatch({
@@ -120,6 +120,10 @@ export class ExchangeFeeds {
       fetch: options.fetch ?? fetch,
       away,
       blockTimeIn,
+      onAnswer: (group, headers) => {
+        const used = usedOf(headers);
+        if (used !== null) this.restBudget.counted(group, used);
+      },
       onBody: (url, body) => this.#watch.body(url, body),
     });
     this.restBudget = new RestBudget({ limits: adapter.limits.rest, clock: this.#clock });
@@ -235,7 +239,7 @@ export class ExchangeFeeds {
       url,
       adapter: {
         ...adapter,
-        subscribeMessages: carried => adapter.subscribeMessages(carried, deltaSymbols),
+        subscribeMessages: (carried, _, socketName) => adapter.subscribeMessages(carried, deltaSymbols, socketName),
       },
       instruments,
       limiter: this.#limiter,

@@ -230,6 +230,35 @@ describe('reconnecting', () => {
     expect(reason()).toBe('refused by the exchange: NO_CODES codes are missing; closed by the exchange (1000)');
   });
 
+  test('a refusal may ask for a pause, though the close behind it looks polite', async () => {
+    const feed = makeFeed({ limits: { pauseAfterRefusalMs: { TOO_MANY_REQUEST: 60_000 } } });
+    const socket = await connect(feed);
+    socket.frame('refuse TOO_MANY_REQUEST slower');
+    socket.end({ kind: 'closed', code: 1000, reason: '' });
+    await clock.advanceAndSettle(59_999);
+    expect(network.sockets).toHaveLength(1);
+    await clock.advanceAndSettle(1);
+    expect(network.sockets).toHaveLength(2);
+  });
+
+  test('each socket has a name of its own, also those of one replacement and of another node', async () => {
+    const names: (string | undefined)[] = [];
+    const subscribeMessages = (_: unknown, __: unknown, name?: string) => {
+      names.push(name);
+      return ['a'];
+    };
+    const feed = makeFeed({ subscribeMessages });
+    random = () => 0.123456789;
+    await goLive(feed);
+    feed.setInstruments(instruments(3));
+    await clock.advanceAndSettle(0);
+    network.last.open();
+    random = () => 0.987654321;
+    await goLive(makeFeed({ subscribeMessages }));
+    expect(names.every(name => name?.startsWith('upbit-0.'))).toBe(true);
+    expect([names.length, new Set(names).size]).toEqual([3, 3]);
+  });
+
   test('a refusal of a part is told while the rest is live', async () => {
     const socket = await goLive(makeFeed());
     socket.frame('refuse 2 invalid stream');

@@ -155,7 +155,7 @@ export class Feed {
       url,
       heartbeat: adapter.heartbeat,
       limits: adapter.limits,
-      subscribeMessages: () => adapter.subscribeMessages(this.#instruments),
+      subscribeMessages: () => adapter.subscribeMessages(this.#instruments, undefined, this.#nameOf(line)),
       subscriptionAnswers: adapter.subscriptionAnswers,
       limiter,
       dial,
@@ -225,6 +225,12 @@ export class Feed {
     const reason = `no data of ${all} for ${reasons.seconds(first.silentMs)}, against the market's rhythm`;
     this.#dispatch({ type: 'refused', line: state.line, reason });
     this.#dispatch({ type: 'replaceDue', line: state.line, reason });
+  }
+
+  /** No other socket has it, be it of this process, of one before it or of another node. */
+  #nameOf(line: LineNumber): string {
+    const { clock, random } = this.#options;
+    return `${this.key}.${line}.${clock.now().toString(36)}.${random().toString(36).slice(2, 10)}`;
   }
 
   #releaseLine(number: LineNumber): void {

@@ -96,6 +96,8 @@ export class Line {
   /** What was refused without a word which request it was, and what the keeper tells. */
   #refusal: string | null = null;
   #trouble: string | null = null;
+  /** What its code asks for, when the socket is closed behind it. */
+  #refusalPauseMs = 0;
   /** The payload of a ping whose pong waits for its turn. */
   #pinged: Uint8Array | null = null;
 
@@ -275,6 +277,7 @@ export class Line {
     if (control.name === 'acknowledged') {
       if (control.answers !== undefined) this.#keeper?.answered(control.answers, null);
     } else if (control.name === 'refused') {
+      this.#refusalPauseMs = this.#options.limits.pauseAfterRefusalMs?.[control.code] ?? 0;
       this.#onRefused(reasons.refused(control.code, control.message), control.answers);
     } else if (control.name === 'shutdown') {
       this.#listener.onReplaceDue('the exchange asked for a reconnection');
@@ -306,7 +309,7 @@ export class Line {
       this.#gone.resolve();
       return;
     }
-    const pauseMs = pauseAfter(end, this.#clock.now(), this.#options.limits);
+    const pauseMs = Math.max(this.#refusalPauseMs, pauseAfter(end, this.#clock.now(), this.#options.limits));
     // What the exchange holds against us, it holds against our address: no other feed of ours may go on dialling.
     if (pauseMs > 0) this.#options.limiter.holdFor(pauseMs, end.kind === 'refused' ? end.status : null);
     this.#socket = null;

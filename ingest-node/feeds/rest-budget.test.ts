@@ -39,6 +39,41 @@ describe('the REST budget', () => {
     );
   });
 
+  it.each([
+    ['weight', 3_600, 0],
+    ['weight', 3_601, 60_000],
+    ['trade', 6, 0],
+    ['trade', 7, 1_000],
+  ] as const)('%s: when the exchange counts %i, the next request waits at most %i ms', async (group, used, ms) => {
+    const clock = new ManualClock();
+    const budget = new RestBudget({ limits: LIMITS, clock });
+    budget.counted(group, used);
+    budget.counted('unheard of', 1e9);
+    let isGranted = false;
+    void budget.acquire(group, 1, new AbortController().signal).then(() => {
+      isGranted = true;
+    });
+    const leftMs = ms === 0 ? 0 : ms - (clock.now() % ms);
+    await clock.advanceAndSettle(Math.max(0, leftMs));
+    expect(isGranted).toBe(ms === 0);
+    await clock.advanceAndSettle(1_000);
+    expect([isGranted, budget.waiting(group)]).toEqual([true, 0]);
+  });
+
+  it('holds back who is in line already', async () => {
+    const clock = new ManualClock();
+    const budget = new RestBudget({ limits: LIMITS, clock });
+    const never = new AbortController().signal;
+    await budget.acquire('trade', 1, never);
+    let granted = 0;
+    for (let count = 0; count < 3; count++) void budget.acquire('trade', 1, never).then(() => granted++);
+    budget.counted('trade', 9);
+    await clock.advanceAndSettle(1_000 - (clock.now() % 1_000));
+    expect(granted).toBe(0);
+    await clock.advanceAndSettle(1_250);
+    expect(granted).toBe(3);
+  });
+
   it('serves who came first, and lets the next one go when he leaves', async () => {
     const clock = new ManualClock();
     const budget = new RestBudget({ limits: LIMITS, clock });

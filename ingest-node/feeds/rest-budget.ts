@@ -14,6 +14,11 @@ const SHARE_OF_LIMIT = 0.5;
  */
 const BURST_SHARE = 0.1;
 
+/** Part of a limit by which the exchange may count more than we do because its windows are not ours. */
+const COUNTING_TOLERANCE = 0.1;
+/** Clocks differ, and requests take their time. */
+const WINDOW_MARGIN_MS = 250;
+
 export type RestBudgetOptions = {
   /** By group, as the exchange publishes them. */
   readonly limits: Readonly<Record<string, RestLimit>>;
@@ -42,6 +47,14 @@ export class RestBudget {
     await bucket.acquire(weight, signal, isPatient);
   }
 
+  /**
+   * The exchange has counted so much of a group in its current window. We alone never come to that, so somebody else behind
+   * our address, or this node before it was started anew, has spent the rest: until the window is over nothing is sent.
+   */
+  counted(group: string, used: number): void {
+    this.#groups.get(group)?.counted(used);
+  }
+
   /** How many requests of a group are in line. */
   waiting(group: string): number {
     return this.#groups.get(group)?.waiting ?? 0;
@@ -53,16 +66,20 @@ type Waiter = { readonly weight: number; readonly isPatient: boolean; readonly g
 class Bucket {
   readonly burst: number;
   readonly #perMs: number;
+  readonly #limit: RestLimit;
   readonly #clock: Clock;
   readonly #line: Waiter[] = [];
   #tokens: number;
   #filledAt: number;
+  /** Monotonic. */
+  #heldUntil = Number.NEGATIVE_INFINITY;
   #cancel: CancelTimer | null = null;
 
   constructor(limit: RestLimit, clock: Clock) {
     const share = limit.weight * SHARE_OF_LIMIT;
     this.burst = Math.max(1, Math.floor(share * BURST_SHARE));
     this.#perMs = (share - this.burst) / limit.windowMs;
+    this.#limit = limit;
     this.#clock = clock;
     this.#tokens = this.burst;
     this.#filledAt = clock.monotonic();
@@ -98,10 +115,24 @@ class Bucket {
     });
   }
 
+  counted(used: number): void {
+    const { weight, windowMs } = this.#limit;
+    if (used <= weight * (SHARE_OF_LIMIT + COUNTING_TOLERANCE)) return;
+    // Binance's minutes begin with the clock's; where a window slides the next answer tells whether it was enough.
+    const leftMs = windowMs - (this.#clock.now() % windowMs) + WINDOW_MARGIN_MS;
+    this.#heldUntil = Math.max(this.#heldUntil, this.#clock.monotonic() + leftMs);
+    this.#serve();
+  }
+
   #serve(): void {
     this.#cancel?.();
     this.#cancel = null;
     this.#fill();
+    const heldForMs = this.#heldUntil - this.#clock.monotonic();
+    if (heldForMs > 0) {
+      if (this.#line.length > 0) this.#cancel = this.#clock.setTimer(heldForMs, () => this.#serve());
+      return;
+    }
     for (let next = this.#line[0]; next !== undefined; next = this.#line[0]) {
       if (this.#tokens < next.weight) {
         // Rounded up: a timer that fires a hair early would find the bucket a hair short, and be set again and again.

@@ -25,6 +25,8 @@ export type RestClientOptions = {
   readonly away?: Away;
   /** The time that the body of a 418 states, milliseconds, where the exchange says it there. */
   readonly blockTimeIn?: ((body: string) => number | null) | undefined;
+  /** Sees the headers of every answer, and which limit it counts against. */
+  readonly onAnswer?: (group: string, headers: Headers) => void;
   /** Sees the whole body of every answer with status 200. */
   readonly onBody?: (url: string, body: Uint8Array) => void;
 };
@@ -37,12 +39,14 @@ export class RestClient {
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
   readonly #onBody: (url: string, body: Uint8Array) => void;
+  readonly #onAnswer: (group: string, headers: Headers) => void;
   readonly #away: Away;
   readonly #blockTimeIn: (body: string) => number | null;
 
   constructor(options: RestClientOptions) {
     this.#clock = options.clock;
     this.#fetch = options.fetch;
+    this.#onAnswer = options.onAnswer ?? (() => {});
     this.#away = options.away ?? new Away({ clock: options.clock });
     this.#blockTimeIn = options.blockTimeIn ?? (() => null);
     this.#onBody = options.onBody ?? (() => {});
@@ -81,6 +85,7 @@ export class RestClient {
       redirect: 'manual',
       headers: { accept: 'application/json' },
     });
+    this.#onAnswer(group, response.headers);
     if (response.status === 200) {
       const result = await readBody(response, url);
       if (result.ok) this.#onBody(url, result.body);
