@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
+import type { SubscriptionAnswers } from '../exchanges/exchange-adapter.ts';
 import { Feed } from './feed.ts';
 import { ConnectLimiter } from './rate-limit.ts';
 import type { SocketEnd } from './socket.ts';
@@ -22,7 +23,20 @@ const misfortune = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('frame' as const),
       which: fc.nat(3),
-      text: fc.constantFrom('data', 'data', 'data', 'up', 'garbage', 'refuse 1 no', 'shutdown'),
+      text: fc.constantFrom(
+        ...[
+          'data',
+          'data',
+          'data',
+          'up',
+          'garbage',
+          'refuse 1 no',
+          'shutdown',
+          'ack all',
+          'ack other',
+          'deny all 2 no',
+        ],
+      ),
     }),
   },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('end' as const), which: fc.nat(3), end: fc.nat(3) }) },
@@ -30,9 +44,17 @@ const misfortune = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('sleep' as const), ms: fc.integer({ min: 0, max: 90_000 }) }) },
 );
 
+const misfortunes = fc.array(misfortune, { maxLength: 60 });
+
+const subscriptionAnswers: SubscriptionAnswers = {
+  keyOf: () => 'all',
+  topicsOf: () => [{ nativeCode: 'KRW-C0000', channel: 'all' }],
+  halvesOf: () => null,
+};
+
 test('at most two sockets, never too many dials, no frame of a socket let go, always back in the end', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(misfortune, { maxLength: 60 }), fc.infiniteStream(fc.nat(999)), async (events, dice) => {
+    fc.asyncProperty(misfortunes, fc.infiniteStream(fc.nat(999)), fc.boolean(), async (events, dice, isAnswered) => {
       const clock = new ManualClock();
       const network = new FakeNetwork();
       const dialledAt: number[] = [];
@@ -41,7 +63,7 @@ test('at most two sockets, never too many dials, no frame of a socket let go, al
       const feed = new Feed({
         key: 'upbit-0',
         url: 'wss://api.upbit.com/websocket/v1',
-        adapter: fakeAdapter({ heartbeat: { maxAgeMs: 50_000 } }),
+        adapter: fakeAdapter({ heartbeat: { maxAgeMs: 50_000 }, ...(isAnswered && { subscriptionAnswers }) }),
         instruments: instruments(2),
         limiter: new ConnectLimiter({ count: 3, windowMs: 10_000 }, clock),
         dial: (url, listener) => {

@@ -123,6 +123,22 @@ test('who does not hear one message of several gets another socket, and the firs
   expect(regained).toEqual([]);
 });
 
+test('a socket that delivers nothing and does not hear us is given up, and leaves no timer behind', async () => {
+  const feed = makeFeed(200);
+  feed.start();
+  await clock.advanceAndSettle(0);
+  network.last.open();
+  await clock.advanceAndSettle(1_500);
+  network.last.frame('ack 1');
+  for (let passed = 0; passed < 4 * ANSWER_LIMIT_MS && state() !== 'down'; passed += 100) {
+    await clock.advanceAndSettle(100);
+  }
+  expect([state(), reason()]).toEqual(['down', 'no answer to a subscription that was sent 3 times']);
+  void feed.stop();
+  await clock.advanceAndSettle(600);
+  expect(clock.pending).toBe(0);
+});
+
 test('a socket that never hears one message is not replaced in a storm', async () => {
   const socket = await goLive(makeFeed(80));
   const open = new Set<FakeSocket>();

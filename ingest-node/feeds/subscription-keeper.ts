@@ -57,6 +57,7 @@ export class SubscriptionKeeper {
   #trouble: string | null = null;
   #cancelLook: CancelTimer | null = null;
   #cancelRetry: CancelTimer | null = null;
+  #isStopped = false;
 
   constructor(options: SubscriptionKeeperOptions) {
     this.#options = options;
@@ -89,6 +90,7 @@ export class SubscriptionKeeper {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#cancelLook?.();
     this.#cancelRetry?.();
   }
@@ -138,7 +140,8 @@ export class SubscriptionKeeper {
       this.#cancelLook = null;
       const now = clock.monotonic();
       if (now - due <= LATE_MS) this.#look(now);
-      if (!this.isSettled && this.#cancelLook === null) this.#lookLater();
+      // What was told of it may have ended the socket.
+      if (!this.#isStopped && !this.isSettled && this.#cancelLook === null) this.#lookLater();
     });
   }
 
