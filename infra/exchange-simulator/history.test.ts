@@ -80,7 +80,7 @@ describe('trades over REST', () => {
     ['upbit', 'days_ago'],
     ['bithumb', 'daysAgo'],
   ] as const)(
-    'are those of the truth, walking back by cursor at %s, and across midnight',
+    'are those of the truth at %s, walking back by cursor to midnight, and from day to day across it',
     async (exchange, daysAgo) => {
       const midnightMs = exchange === 'upbit' ? DAY_START_MS : DAY_START_MS - 9 * 60 * MINUTE_MS;
       await start({ atMs: midnightMs - MINUTE_MS, eventsPerSecond: 200 });
@@ -88,25 +88,50 @@ describe('trades over REST', () => {
       const all = () => simulator.truth.trades({ exchange, symbol: 'BTC/KRW' });
       await expect.poll(() => simulator.clock.now(), { timeout: 15_000 }).toBeGreaterThan(midnightMs + MINUTE_MS);
       const truth = all();
-      const found: Told[] = [];
       const path = `/${exchange}/v1/trades/ticks?market=KRW-BTC&count=500`;
-      // Ids of Bithumb repeat, so a page begins again with the last one's id and what is known is passed over.
-      for (let cursor = String(BigInt(truth.at(-1)!.restId) + 1n); ; ) {
-        const page = (await rows(`${path}&cursor=${cursor}`)).map(
-          read('sequential_id', 'trade_price', 'trade_volume', 'timestamp'),
-        );
-        const known = found.filter(({ id }) => id === page[0]?.id).length;
-        found.push(...page.slice(known));
-        if (page.length < 500) break;
-        cursor = String(BigInt(page.at(-1)!.id) + 1n);
+      const dayBefore = async (days: number, last: string): Promise<Told[]> => {
+        const found: Told[] = [];
+        const day = days === 0 ? path : `${path}&${daysAgo}=${days}`;
+        // Ids of Bithumb repeat, so a page begins again with the last one's id and what is known is passed over.
+        for (let cursor = String(BigInt(last) + 1n); ; ) {
+          const page = (await rows(`${day}&cursor=${cursor}`)).map(
+            read('sequential_id', 'trade_price', 'trade_volume', 'timestamp'),
+          );
+          const known = found.filter(({ id }) => id === page[0]?.id).length;
+          found.push(...page.slice(known));
+          if (page.length < 500) return found.reverse();
+          cursor = String(BigInt(page.at(-1)!.id) + 1n);
+        }
+      };
+      const last = truth.at(-1)!.restId;
+      const days = [await dayBefore(0, last), await dayBefore(1, last), await dayBefore(2, last)];
+      const inTruth = Object.values(Object.groupBy(truth, ({ exchangeTime }) => Number(exchangeTime < midnightMs)));
+      expect(days).toEqual([...inTruth.map(trades => trades!.map(told)), []]);
+      expect(days[0]!.length).toBeGreaterThan(0);
+      const [newestOfYesterday] = await rows(`${path}&${daysAgo}=1`);
+      expect(String(member(newestOfYesterday, 'sequential_id'))).toBe(days[1]!.at(-1)!.id);
+      for (const outOfRange of [0, 8, 'x']) {
+        const answer = await fetch(`${simulator.url}${path}&${daysAgo}=${outOfRange}`);
+        expect([answer.status, await answer.json()]).toMatchObject([
+          exchange === 'upbit' ? 400 : 200,
+          { error: { name: 400 } },
+        ]);
       }
-      expect(found.reverse()).toEqual(truth.map(told));
-      const yesterday = (await rows(`${path}&${daysAgo}=1`)).map(
-        read('sequential_id', 'trade_price', 'trade_volume', 'timestamp'),
-      );
-      expect(yesterday[0]).toEqual(told(truth.findLast(({ exchangeTime }) => exchangeTime < midnightMs)!));
     },
   );
+
+  it('of a market that nobody traded today are its last at Upbit, and none at Bithumb', async () => {
+    await start({ atMs: DAY_START_MS - MINUTE_MS, eventsPerSecond: 200 });
+    for (const exchange of ['upbit', 'bithumb'] as const)
+      simulator.lifeCycle.apply({ change: 'quiet', exchange, symbol: 'BTC/KRW' });
+    simulator.clock.shift(3 * 24 * 60 * MINUTE_MS);
+    const lastId = (exchange: 'upbit' | 'bithumb') =>
+      simulator.truth.trades({ exchange, symbol: 'BTC/KRW' }).at(-1)!.restId;
+    const idsOf = async (path: string) => (await rows(path)).map(row => String(member(row, 'sequential_id')));
+    expect(await idsOf('/upbit/v1/trades/ticks?market=KRW-BTC')).toEqual([lastId('upbit')]);
+    expect(await idsOf('/bithumb/v1/trades/ticks?market=KRW-BTC')).toEqual([]);
+    expect(await idsOf('/bithumb/v1/trades/ticks?market=KRW-BTC&daysAgo=3')).toEqual([lastId('bithumb')]);
+  });
 
   it('end where the truth was forgotten', async () => {
     await start({ eventsPerSecond: 5_000, truthCapacity: 2_000 });

@@ -1,19 +1,15 @@
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
+import { BackwardWalk, timeOf, type WalkedHistory } from './backward-walk.ts';
 import { contentOf, countBy, fetchedId } from './fetched-trade.ts';
 import type { Interruption } from './trade-continuity.ts';
-import {
-  type Finding,
-  MOST_TRADES,
-  NOTHING,
-  type Remains,
-  type TradeReading,
-  type WantedPage,
-} from './trade-reading.ts';
+import { type Finding, NOTHING, type Remains, type TradeReading, type WantedPage } from './trade-reading.ts';
 
 /** Neither ids nor pages promise an order, so a trade may stand this far from where its time would put it. */
 const DISORDER_MS = 1_000;
+
+/** An interruption may have begun this long before it was noticed, while other trades of the exchange still came. */
+const NOTICED_AFTER_MS = 10 * 60_000;
 
 /**
  * Ids that prove nothing: all trades of the time of an interruption, from the newest back to one that was known before.
@@ -21,52 +17,49 @@ const DISORDER_MS = 1_000;
  */
 export class BackwardReading implements TradeReading {
   readonly #miss: Interruption;
-  readonly #history: Pick<TradeHistory, 'ids' | 'pageSize'>;
+  readonly #history: WalkedHistory;
+  readonly #now: () => EpochMillis;
   readonly #keyOf: (trade: Trade) => string;
-  /** Newest first. */
-  #rows: Trade[] = [];
-  #from: string | null = null;
-  #isEnd = false;
+  #walk: BackwardWalk;
 
-  constructor(miss: Interruption, history: Pick<TradeHistory, 'ids' | 'pageSize'>) {
+  /** @param now the exchange's time; may lag behind it by a minute */
+  constructor(miss: Interruption, history: WalkedHistory, now: () => EpochMillis) {
     this.#miss = miss;
     this.#history = history;
+    this.#now = now;
     this.#keyOf = history.ids === 'separate' ? contentOf : ({ id }) => id;
+    this.#walk = new BackwardWalk(history, now);
   }
 
   get isHealed(): boolean {
     return this.#miss.isVoid;
   }
 
-  get wanted(): Extract<WantedPage, { readonly kind: 'trades' }> {
-    return { kind: 'trades', from: this.#from };
+  get wanted(): WantedPage {
+    return this.#walk.wanted;
   }
 
   take(page: readonly Trade[]): Finding {
-    this.#add(page);
-    const { before, resumed } = this.#miss;
-    const reached = this.#rows.at(-1)?.exchangeTime ?? Number.POSITIVE_INFINITY;
-    const isDeep = before.length > 0 && reached < this.#since - DISORDER_MS;
-    if (!isDeep && !this.#isEnd) return { found: NOTHING, next: 'more' };
-    if (!this.#overlaps()) return { found: NOTHING, next: 'absent' };
-    // REST may lag behind the frames: not before it shows what they went on with, it shows all that came before.
-    const isUpToDate = resumed === null || timeOf(this.#rows[0]) >= timeOf(resumed);
-    return { found: this.#found(), next: isUpToDate ? 'done' : 'absent' };
+    this.#walk.add(page);
+    const isDeep = this.#miss.before.length > 0 && this.#walk.readTo < this.#since - DISORDER_MS;
+    if (!isDeep && !this.#isAllRead && !this.#walk.isAtEnd) return { found: NOTHING, next: 'more' };
+    if (this.#isWhole) return { found: this.#found(), next: this.#isUpToDate ? 'done' : 'absent' };
+    if (isDeep) return { found: NOTHING, next: 'absent' };
+    // A later look would find less, so this is published although it does not fill the gap.
+    return { found: this.#surelyNew(), next: this.#isUpToDate ? 'lost' : 'absent' };
   }
 
   rewind(): void {
-    this.#rows = [];
-    this.#from = null;
-    this.#isEnd = false;
+    this.#walk = new BackwardWalk(this.#history, this.#now);
   }
 
   remains(): Remains {
     const { before, resumed } = this.#miss;
-    const isReached = this.#overlaps();
-    const after = isReached ? this.#rows[0] : newestOf(before);
-    // Shared ids tell which ones are surely new, even where it is not known what lies before them.
-    const found = isReached || this.#history.ids === 'separate' ? NOTHING : this.#found();
-    const until = found[0] ?? (resumed !== null && timeOf(resumed) >= timeOf(after) ? resumed : null);
+    const isWhole = this.#isWhole;
+    const found = isWhole ? this.#found() : this.#surelyNew();
+    const after = (isWhole ? this.#rows[0] : undefined) ?? newestOf(before);
+    const behind = resumed !== null && timeOf(resumed) >= timeOf(after) ? resumed : null;
+    const until = !isWhole && this.#isUpToDate ? (found[0] ?? behind) : behind;
     return {
       found,
       afterId: after?.id ?? '0',
@@ -76,20 +69,32 @@ export class BackwardReading implements TradeReading {
     };
   }
 
-  #add(page: readonly Trade[]): void {
-    const { ids, pageSize } = this.#history;
-    this.#isEnd = page.length < pageSize || this.#rows.length + page.length > MOST_TRADES;
-    const oldest = page.at(-1)?.id ?? null;
-    const whole = page.filter(({ id }) => id !== oldest);
-    this.#from = oldest;
-    if (ids === 'separate' && oldest !== null && !this.#isEnd && whole.length > 0) {
-      // The page may end within the trades that share an id: the next one brings them all.
-      this.#rows.push(...whole);
-      this.#from = String(BigInt(oldest) + 1n);
-      return;
-    }
-    this.#isEnd ||= ids === 'separate' && whole.length === 0;
-    this.#rows.push(...page);
+  get #rows(): readonly Trade[] {
+    return this.#walk.rows;
+  }
+
+  /** REST may lag behind the frames: not before it shows what they went on with, it shows all that came before. */
+  get #isUpToDate(): boolean {
+    const { resumed } = this.#miss;
+    return resumed === null || timeOf(this.#rows[0]) >= timeOf(resumed);
+  }
+
+  get #isWhole(): boolean {
+    return this.#overlaps() || this.#isAllRead;
+  }
+
+  /**
+   * Whether the rows cover the interruption although the last known trade is older than all that was read: the market was
+   * quiet before it. Any older row belies that.
+   */
+  get #isAllRead(): boolean {
+    const { readTo, isAtEnd } = this.#walk;
+    const { before, heardUntil } = this.#miss;
+    if (readTo === Number.NEGATIVE_INFINITY) return before.length === 0;
+    const begun = heardUntil - NOTICED_AFTER_MS;
+    if (readTo > begun || this.#since >= readTo) return false;
+    // Of a market that had never been traded there is no more to be had.
+    return (before.length === 0 && isAtEnd) || !this.#rows.some(row => timeOf(row) <= begun);
   }
 
   /**
@@ -99,14 +104,30 @@ export class BackwardReading implements TradeReading {
    */
   #overlaps(): boolean {
     const { before } = this.#miss;
-    // Where nothing was traded before, the overlap is the end.
-    if (before.length === 0) return this.#isEnd;
-    const keys = new Set(this.#rows.map(this.#keyOf));
-    const isThere = (trade: Trade) => keys.has(this.#keyOf(trade));
-    if (this.#history.ids === 'unordered') return before.some(isThere);
+    const keys = this.#keys();
+    return before.some(trade => keys.has(this.#keyOf(trade))) && !this.#hasStrangers(keys);
+  }
+
+  /** Known trades that should be among the rows and are not. */
+  #hasStrangers(keys: ReadonlySet<string>): boolean {
+    if (this.#history.ids === 'unordered') return false;
     const [from, until] = [timeOf(this.#rows.at(-1)), timeOf(this.#rows[0])];
-    const isStranger = (trade: Trade) => timeOf(trade) > from && timeOf(trade) < until && !isThere(trade);
-    return before.some(isThere) && !before.some(isStranger);
+    const isWithin = (trade: Trade) => timeOf(trade) > from && timeOf(trade) < until;
+    return this.#miss.before.some(trade => isWithin(trade) && !keys.has(this.#keyOf(trade)));
+  }
+
+  #keys(): Set<string> {
+    return new Set(this.#rows.map(this.#keyOf));
+  }
+
+  /**
+   * What was missed beyond doubt even where it is not known what lies before it: shared ids tell, else it must be newer
+   * than all that was known.
+   */
+  #surelyNew(): readonly Trade[] {
+    if (this.#history.ids === 'unordered') return this.#found();
+    if (this.#hasStrangers(this.#keys())) return NOTHING;
+    return this.#found().filter(row => timeOf(row) > this.#since);
   }
 
   /** Oldest first: what may have been missed, about a second on both sides of it, and what was known. */
@@ -159,8 +180,4 @@ function newestOf(trades: readonly Trade[]): Trade | undefined {
     (newest, trade) => (newest === undefined || timeOf(trade) >= timeOf(newest) ? trade : newest),
     undefined,
   );
-}
-
-function timeOf(trade: Trade | undefined): EpochMillis {
-  return trade?.exchangeTime ?? 0;
 }

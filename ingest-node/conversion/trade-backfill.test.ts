@@ -1,127 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
-import type { Trade, TradeGap } from '../../shared/model/market-event.ts';
-import { testInstrument } from '../../shared/model/testing/instruments.ts';
+import type { Trade } from '../../shared/model/market-event.ts';
 import { trade } from '../../shared/model/testing/market-events.ts';
-import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
-import { TradeBackfill } from './trade-backfill.ts';
+import { FEED, TradeWorld } from './testing/trade-world.ts';
 import type { HistoryAnswer } from './trade-fetcher.ts';
-import { TradeMemory } from './trade-memory.ts';
-
-const FEED = 'feed-0';
-
-/** An exchange whose REST answers what a test puts there, and a backfill that asks it. */
-class World {
-  readonly clock = new ManualClock();
-  readonly paths: string[] = [];
-  readonly published: (Trade | TradeGap)[] = [];
-  readonly backfill: TradeBackfill;
-  /** Newest last, as they happened. */
-  readonly market: Trade[] = [];
-  answer: (path: string) => HistoryAnswer | Promise<HistoryAnswer> = () => this.page();
-  readonly #memory: TradeMemory;
-  readonly #symbols: readonly string[];
-
-  /** Bithumb's way: REST has other ids than the frames, one for each millisecond. */
-  constructor(ids: TradeHistory['ids'], symbols: readonly string[] = ['BTC/KRW']) {
-    this.#symbols = symbols;
-    this.#memory = new TradeMemory({ separateIds: new Set(ids === 'separate' ? ['upbit'] : []) });
-    const history: TradeHistory = {
-      ids,
-      limit: { group: 'trade', weight: 1 },
-      pageSize: 100,
-      path: ({ symbol }, from) => `${symbol} ${from ?? 'newest'}`,
-      parse: (body, { symbol }) => {
-        const known = this.market.slice(0, Number(Buffer.from(body).toString()));
-        const trades = known
-          .filter(one => one.symbol === symbol)
-          .map(one =>
-            ids === 'separate' ? { ...one, id: `${one.exchangeTime}0000`, backfilled: true as const } : one,
-          );
-        return { ok: true, trades: ids === 'contiguous' ? trades : trades.reverse() };
-      },
-      ...(ids === 'contiguous'
-        ? {
-            newest: {
-              path: 'newest',
-              weight: 1,
-              parse: () => new Map(this.market.map(({ symbol, id }) => [symbol, id])),
-            },
-          }
-        : {}),
-    };
-    this.backfill = new TradeBackfill({
-      exchange: 'upbit',
-      history,
-      clock: this.clock,
-      random: () => 0.5,
-      acquire: async (_group, _weight, signal) => signal.throwIfAborted(),
-      get: async path => {
-        this.paths.push(path);
-        return this.answer(path);
-      },
-      unpublished: (past, others) => this.#memory.unpublished(past, others),
-      publish: events => {
-        const fresh = events.filter(event => event.type === 'gap' || this.#memory.admit(event, this.clock.now()));
-        this.published.push(...fresh);
-        return fresh.length;
-      },
-    });
-    this.backfill.setInstruments(
-      symbols.map(symbol => testInstrument('upbit', symbol, symbol.split('/')[0] ?? '', 'KRW')),
-    );
-    this.backfill.start();
-  }
-
-  /** What REST says at this moment: how many trades there have been. */
-  page(): HistoryAnswer {
-    return { ok: true, body: Buffer.from(String(this.market.length)) };
-  }
-
-  /** A trade happens; `sees` whether a frame tells of it, and whether as the answer to a subscription. */
-  trade(id: number, sees: 'sees' | 'misses' | 'snapshot' = 'sees', symbol = 'BTC/KRW'): void {
-    const one = trade(symbol, { id: String(id), exchangeTime: this.clock.now() });
-    this.market.push(one);
-    if (sees !== 'misses') this.see(one, sees === 'snapshot');
-  }
-
-  /** Whether it is published. */
-  see(one: Trade, isSnapshot = false): boolean {
-    const told = isSnapshot ? { ...one, backfilled: true as const } : one;
-    const isNew = this.#memory.admit(told, this.clock.now());
-    this.backfill.observe([told]);
-    return isNew;
-  }
-
-  /** A trade happens while another node leads, which publishes it. */
-  hear(id: number): void {
-    this.trade(id, 'misses');
-    this.isTold(id, {});
-  }
-
-  /** That node publishes what this one has not seen. */
-  isTold(id: number, more: Partial<Trade>): void {
-    const one = { ...this.market.find(other => other.id === String(id))!, ...more };
-    this.#memory.remember(one, this.clock.now());
-    this.backfill.remember(one);
-  }
-
-  feed(state: 'live' | 'down'): void {
-    this.backfill.onFeedState(FEED, state, this.#symbols, 0);
-  }
-
-  async pass(ms: number): Promise<void> {
-    await this.clock.advanceAndSettle(ms);
-  }
-
-  get told(): string[] {
-    return this.published.map(event => (event.type === 'gap' ? `gap ${event.afterId}-${event.untilId}` : event.id));
-  }
-}
 
 describe('with contiguous ids', () => {
   it('fetches a jump once, in order', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     world.trade(1);
     for (const id of [2, 3]) world.trade(id, 'misses');
     world.trade(4);
@@ -131,21 +16,21 @@ describe('with contiguous ids', () => {
   });
 
   it('fills several jumps of an instrument from one page', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     for (const id of [1, 2, 3, 4, 5, 6, 7]) world.trade(id, id % 3 === 1 ? 'sees' : 'misses');
     await world.pass(2_000);
     expect([world.paths, world.told]).toEqual([['BTC/KRW 2'], ['2', '3', '5', '6']]);
   });
 
   it('asks nothing when the missing ones come late by themselves', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     for (const id of [1, 3, 2]) world.trade(id);
     await world.pass(5_000);
     expect([world.paths, world.told]).toEqual([[], []]);
   });
 
   it('finds the last trades of a market that fell silent during an interruption', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     world.trade(1);
     world.feed('down');
     world.trade(2, 'misses');
@@ -155,7 +40,7 @@ describe('with contiguous ids', () => {
   });
 
   it('asks for the newest at once where nothing is known, so that a market loses nothing before its first trade', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     world.market.push(trade('BTC/KRW', { id: '7', exchangeTime: 0 }));
     world.feed('live');
     expect(world.backfill.counts().unanchored).toBe(1);
@@ -169,7 +54,7 @@ describe('with contiguous ids', () => {
   });
 
   it('declares a provable gap for what REST does not hold, after having looked again', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     for (const id of [1, 4]) world.trade(id);
     await world.pass(120_000);
     expect(world.paths).toHaveLength(3);
@@ -178,7 +63,7 @@ describe('with contiguous ids', () => {
   });
 
   it('continues at the first connection where another node left off, and fills what that one left open', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     world.backfill.stop();
     for (const id of [1, 2, 3, 4, 5]) world.trade(id, 'misses');
     for (const known of world.market.filter(({ id }) => id !== '2' && id < '4')) world.backfill.remember(known);
@@ -190,7 +75,7 @@ describe('with contiguous ids', () => {
   });
 
   it('goes on after a stop with what was open', async () => {
-    const world = new World('contiguous');
+    const world = new TradeWorld('contiguous');
     world.trade(1);
     world.trade(2, 'misses');
     world.trade(3);
@@ -208,7 +93,7 @@ describe('with ids that prove nothing', () => {
     ['had no time to: all since then', 10_000, ['2', '4']],
     ['had the time to: what came after it', 310_000, ['4']],
   ])('reads back what a leader lost at its beginning, if that one %s', async (_name, ledForMs, told) => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.backfill.stop();
     world.hear(1);
     world.backfill.doubt();
@@ -226,7 +111,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('believes the last trade that a subscription is answered with: a quiet market costs no request', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     world.feed('down');
     world.feed('live');
@@ -237,7 +122,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('reads back to what is known when that trade is a new one', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     world.feed('down');
     for (const id of [2, 3]) world.trade(id, 'misses');
@@ -248,7 +133,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('looks when frames pause on a socket that stays open, beyond the pace of the feed', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     for (let frame = 0; frame < 200; frame += 1) {
       world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
@@ -262,7 +147,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('takes its own sleep for no pause of the exchange', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     const beat = () => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
     beat();
@@ -275,7 +160,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('notices a pause that it slept through by what the exchange says, and no pause of its own', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     const beat = () => {
       world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
       const told = trade('ETH/KRW', { exchangeTime: world.clock.now() });
@@ -298,7 +183,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('notices a second pause that begins with the frame that ended the first', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     const beat = () => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
     beat();
@@ -316,7 +201,7 @@ describe('with ids that prove nothing', () => {
     ['that had never been traded', []],
     ['that was quiet', [1]],
   ])('measures the first loss of a market %s by what REST said of it', async (_name, past) => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     for (const id of past) world.trade(id, 'misses');
     world.feed('live');
     expect(world.backfill.counts().unanchored).toBe(1);
@@ -331,7 +216,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('compares the first snapshot with what another node published', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     for (const id of [1, 2]) world.trade(id, 'misses');
     const [one] = world.market;
     if (one !== undefined) world.backfill.remember(one);
@@ -343,7 +228,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('reads anew when a second interruption comes while a page is on its way', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     world.feed('down');
     world.trade(2, 'misses');
@@ -364,7 +249,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('asks first for the instruments that trade most', async () => {
-    const world = new World('unordered', ['A/KRW', 'B/KRW', 'C/KRW']);
+    const world = new TradeWorld('unordered', ['A/KRW', 'B/KRW', 'C/KRW']);
     const trades: Record<string, number> = { 'A/KRW': 1, 'B/KRW': 9, 'C/KRW': 4 };
     let id = 0;
     for (const [symbol, count] of Object.entries(trades)) {
@@ -377,7 +262,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('asks again with patience, keeps away as long as it is told to, and declares a gap at the end', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     world.feed('down');
     world.feed('live');
@@ -390,7 +275,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('gives up at once what the exchange does not have', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     world.feed('down');
     world.feed('live');
@@ -400,7 +285,7 @@ describe('with ids that prove nothing', () => {
   });
 
   it('ends a request and all timers with a stop', async () => {
-    const world = new World('unordered');
+    const world = new TradeWorld('unordered');
     world.trade(1);
     world.feed('down');
     world.trade(2, 'misses');
@@ -417,7 +302,7 @@ describe('with ids that prove nothing', () => {
 
 describe('with ids of their own', () => {
   it('reads back what a leader that was gone too soon had not, and nothing that it had published in any way', async () => {
-    const world = new World('separate');
+    const world = new TradeWorld('separate');
     world.backfill.stop();
     world.hear(1);
     await world.pass(1_000);
@@ -445,11 +330,11 @@ describe('with ids of their own', () => {
     expect(times).toEqual([3, 6].map(id => world.market[id - 1]?.exchangeTime));
   });
 
-  const frames = (world: World) => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
-  const told = (world: World) => world.published.map(event => (event.type === 'gap' ? 'gap' : event.price));
+  const frames = (world: TradeWorld) => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+  const told = (world: TradeWorld) => world.published.map(event => (event.type === 'gap' ? 'gap' : event.price));
 
   /** Trades are told apart by their prices: the ids of those that were fetched are ours. */
-  async function happen(world: World, price: number, sees: 'sees' | 'misses' | 'snapshot'): Promise<Trade> {
+  async function happen(world: TradeWorld, price: number, sees: 'sees' | 'misses' | 'snapshot'): Promise<Trade> {
     await world.pass(10);
     const one = trade('BTC/KRW', {
       id: `10799532103717${price}`,
@@ -462,7 +347,7 @@ describe('with ids of their own', () => {
   }
 
   /** Frames stayed away for so long that what happened meanwhile may have been swallowed. */
-  async function stall(world: World, during: () => Promise<unknown>): Promise<void> {
+  async function stall(world: TradeWorld, during: () => Promise<unknown>): Promise<void> {
     frames(world);
     await world.pass(10);
     frames(world);
@@ -472,7 +357,7 @@ describe('with ids of their own', () => {
   }
 
   it('takes the answer to a subscription for the trade that was fetched: the market was quiet', async () => {
-    const world = new World('separate');
+    const world = new TradeWorld('separate');
     await happen(world, 1, 'sees');
     let last: Trade | undefined;
     await stall(world, async () => {
@@ -492,7 +377,7 @@ describe('with ids of their own', () => {
 
   it('asks again while REST lags behind the frames, and says how far it came if it stays behind', async () => {
     for (const staysBehind of [false, true]) {
-      const world = new World('separate');
+      const world = new TradeWorld('separate');
       await happen(world, 1, 'sees');
       world.feed('down');
       const second = await happen(world, 2, 'misses');
@@ -512,7 +397,7 @@ describe('with ids of their own', () => {
   });
 
   it('publishes once what REST shows before a frame brings it', async () => {
-    const world = new World('separate');
+    const world = new TradeWorld('separate');
     await happen(world, 1, 'sees');
     world.feed('down');
     world.feed('live');
@@ -524,7 +409,7 @@ describe('with ids of their own', () => {
   });
 
   it('gives up the search when a second interruption turns out to have begun and ended in quiet', async () => {
-    const world = new World('separate');
+    const world = new TradeWorld('separate');
     const first = await happen(world, 1, 'sees');
     world.feed('down');
     world.feed('live');
@@ -543,7 +428,7 @@ describe('with ids of their own', () => {
   });
 
   it('finds what a second interruption swallowed behind the first trade after the first one', async () => {
-    const world = new World('separate');
+    const world = new TradeWorld('separate');
     await happen(world, 1, 'sees');
     world.feed('down');
     await happen(world, 2, 'misses');

@@ -235,6 +235,9 @@ export class TradeBackfill {
     };
   }
 
+  /** Not behind what the exchange itself tells, should our clock be. */
+  readonly #exchangeNow = (): EpochMillis => Math.max(this.#clock.now(), this.#continuity.newestTime);
+
   #pausesOf(key: string): FeedPauses {
     let pauses = this.#pauses.get(key);
     if (pauses === undefined) {
@@ -291,6 +294,7 @@ export class TradeBackfill {
       if (this.#anchoring.has(symbol) || this.#continuity.isAnchored(symbol)) continue;
       this.#anchoring.add(symbol);
       const reading = new AnchorReading(
+        this.#history,
         () => this.#continuity.isAnchored(symbol),
         page => this.#continuity.anchor(symbol, page),
       );
@@ -307,7 +311,8 @@ export class TradeBackfill {
   #suspect(miss: Miss, delayMs: number): void {
     this.#counts.suspected += 1;
     const history = this.#history;
-    const reading = 'until' in miss ? new UpwardReading(miss, history) : new BackwardReading(miss, history);
+    const reading =
+      'until' in miss ? new UpwardReading(miss, history) : new BackwardReading(miss, history, this.#exchangeNow);
     const task = { symbol: miss.symbol, reading, miss };
     this.#tasks.set(miss, task);
     this.#fetcher.add(task, delayMs);

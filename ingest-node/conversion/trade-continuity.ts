@@ -29,6 +29,8 @@ export type Interruption = {
   readonly symbol: string;
   /** The last ones that were known. Empty where it is known that nothing had ever been traded. */
   readonly before: readonly Trade[];
+  /** Time of the newest trade of the whole exchange that was known when it began. */
+  readonly heardUntil: EpochMillis;
   /** The first one that a frame brought after it, if any. */
   readonly resumed: Trade | null;
   /** It was found out that nothing is missing. */
@@ -65,6 +67,7 @@ type Memory = {
 export class TradeContinuity {
   readonly #ids: TradeHistory['ids'];
   readonly #memories = new Map<string, Memory>();
+  #newestTime = Number.NEGATIVE_INFINITY;
 
   constructor(ids: TradeHistory['ids']) {
     this.#ids = ids;
@@ -75,6 +78,7 @@ export class TradeContinuity {
     const memory = this.#memoryOf(trade.symbol);
     memory.seen += 1;
     if (this.#ids === 'contiguous') return observeNumber(memory, trade);
+    this.#hear(trade);
     const { suspicion } = memory;
     if (suspicion?.resumed === null) {
       const wasKnown = suspicion.before.some(known => known.id === trade.id || isAnswerOf(known, trade));
@@ -96,6 +100,7 @@ export class TradeContinuity {
       observeNumber(memory, trade);
       return;
     }
+    this.#hear(trade);
     remember(memory, trade);
     // Fetched ones come late; a later interruption must find the newest at the end.
     memory.recent.sort((some, other) => (some.exchangeTime ?? 0) - (other.exchangeTime ?? 0));
@@ -160,7 +165,8 @@ export class TradeContinuity {
       if (memory === undefined || !this.isAnchored(symbol)) continue;
       const { suspicion } = memory;
       const before = suspicion?.before ?? [...memory.recent];
-      const begun = { symbol, before, resumed: null, isVoid: false, isGoingOn: true, isQuiet: false };
+      const heardUntil = suspicion?.heardUntil ?? this.#newestTime;
+      const begun = { symbol, before, heardUntil, resumed: null, isVoid: false, isGoingOn: true, isQuiet: false };
       // The end of one before was not found yet, so it takes in this one.
       memory.suspicion = suspicion === null ? begun : Object.assign(suspicion, begun);
     }
@@ -200,6 +206,15 @@ export class TradeContinuity {
   /** How many trades of this instrument were seen. */
   activityOf(symbol: string): number {
     return this.#memories.get(symbol)?.seen ?? 0;
+  }
+
+  /** Without contiguous ids: time of the newest trade of all instruments. */
+  get newestTime(): EpochMillis {
+    return this.#newestTime;
+  }
+
+  #hear({ exchangeTime }: Trade): void {
+    if (exchangeTime !== null && exchangeTime > this.#newestTime) this.#newestTime = exchangeTime;
   }
 
   #memoryOf(symbol: string): Memory {

@@ -7,7 +7,7 @@ import { type Backoff, fullJitterMs } from '../../shared/base/backoff.ts';
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Trade } from '../../shared/model/market-event.ts';
-import type { TradeHistory, TradeRun } from '../exchanges/exchange-adapter.ts';
+import type { RefusedPage, TradeHistory, TradeRun } from '../exchanges/exchange-adapter.ts';
 import type { Finding, TradeReading, WantedPage } from './trade-reading.ts';
 
 export type HistoryAnswer =
@@ -180,27 +180,30 @@ export class TradeFetcher<Task extends TradeTask> {
     const instrument = instrumentOf(symbol);
     if (instrument === undefined) return null;
     const path =
-      wanted.kind === 'runs' ? history.runs?.path(instrument, wanted.since) : history.path(instrument, wanted.from);
+      wanted.kind === 'runs'
+        ? history.runs?.path(instrument, wanted.since)
+        : history.path(instrument, wanted.from, wanted.daysAgo ?? 0);
     if (path === null || path === undefined) return null;
     // The turn was for the cheapest page.
     const rest = wanted.kind === 'runs' ? 0 : history.limit.weight - this.#cheapest;
     if (rest > 0 && !(await this.#acquire(rest, signal))) return null;
     this.counts.requests += 1;
     const answer = await get(path, signal);
-    const page = answer.ok ? this.#parse(wanted.kind, answer.body, instrument) : null;
-    if (page === null) this.counts.failedRequests += 1;
-    const isHopeless = !answer.ok && answer.status !== null && HOPELESS_STATUSES.includes(answer.status);
-    return { page, isHopeless, pauseMs: answer.ok ? 0 : answer.pauseMs };
+    const read = answer.ok ? this.#parse(wanted.kind, answer.body, instrument) : answer;
+    if ('rows' in read) return { page: read, isHopeless: false, pauseMs: 0 };
+    this.counts.failedRequests += 1;
+    const isHopeless = HOPELESS_STATUSES.includes(read.status ?? 0);
+    return { page: null, isHopeless, pauseMs: answer.ok ? 0 : answer.pauseMs };
   }
 
-  #parse(kind: WantedPage['kind'], body: Uint8Array, instrument: Instrument): Page | null {
+  #parse(kind: WantedPage['kind'], body: Uint8Array, instrument: Instrument): Page | RefusedPage {
     const { history, clock } = this.#options;
     if (kind === 'runs') {
-      const page = history.runs?.parse(body, instrument, clock.now());
-      return page?.ok ? { kind, rows: page.runs } : null;
+      const page = history.runs?.parse(body, instrument, clock.now()) ?? { ok: false, reason: 'no runs' };
+      return page.ok ? { kind, rows: page.runs } : page;
     }
     const page = history.parse(body, instrument, clock.now());
-    return page.ok ? { kind, rows: page.trades } : null;
+    return page.ok ? { kind, rows: page.trades } : page;
   }
 
   #acquire(weight: number, signal: AbortSignal): Promise<boolean> {
@@ -244,6 +247,9 @@ export class TradeFetcher<Task extends TradeTask> {
         return;
       case 'done':
         this.#end(job, true);
+        return;
+      case 'lost':
+        this.#end(job, false);
         return;
       case 'absent':
         job.looks += 1;

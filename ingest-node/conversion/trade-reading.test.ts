@@ -59,10 +59,10 @@ function readAll(
   tell('after');
   const [miss] = continuity.settle(['BTC/KRW']);
   if (miss === undefined) throw new Error('nothing is suspected');
-  const reading = new BackwardReading(miss, { ids, pageSize });
+  const reading = new BackwardReading(miss, { ids, pageSize }, () => START);
   const rows = all.map(one => ({ ...one, id: restId(one), backfilled: true as const })).reverse();
   for (let turn = 0; turn < 300; turn += 1) {
-    const { from } = reading.wanted;
+    const from = reading.wanted.kind === 'trades' ? reading.wanted.from : null;
     const older = from === null ? rows : rows.filter(({ id }) => BigInt(id) < BigInt(from));
     const finding = reading.take(older.slice(0, pageSize));
     if (finding.next !== 'more') return { ...finding, missed: memory.unpublished(finding.found, miss.before) };
@@ -107,7 +107,7 @@ describe('trades that were missed', () => {
     continuity.observe(three);
     const [miss] = continuity.settle(['BTC/KRW']);
     if (miss === undefined) throw new Error('nothing is suspected');
-    const reading = new BackwardReading(miss, { ids: 'separate', pageSize: 500 });
+    const reading = new BackwardReading(miss, { ids: 'separate', pageSize: 500 }, () => START);
     // What the socket told as one trade of size 2 is two of size 1 here.
     expect(reading.take([three, at(10, '1'), at(10, '1'), one])).toEqual({ found: [], next: 'absent' });
   });

@@ -7,10 +7,10 @@ import type { TradeRun } from '../exchanges/exchange-adapter.ts';
 export type Finding = {
   readonly found: readonly Trade[];
   /**
-   * `more`: take the next page. `absent`: what is wanted should have been there, so read all anew after a while. `done`:
-   * nothing is missing any more.
+   * `more`: take the next page. `absent`: what is wanted should have been there, so read all anew after a while. `lost`: it
+   * cannot be had any more. `done`: nothing is missing any more.
    */
-  readonly next: 'more' | 'absent' | 'done';
+  readonly next: 'more' | 'absent' | 'lost' | 'done';
 };
 
 /** What cannot be had, when no more is asked. */
@@ -23,9 +23,9 @@ export type Remains = {
   readonly untilTime: EpochMillis | null;
 };
 
-/** See `path` and `runs` of `TradeHistory`. */
+/** See `path` and `runs` of `TradeHistory`; of the newest day by default. */
 export type WantedPage =
-  | { readonly kind: 'trades'; readonly from: string | null }
+  | { readonly kind: 'trades'; readonly from: string | null; readonly daysAgo?: number }
   | { readonly kind: 'runs'; readonly since: EpochMillis };
 
 export type TradeReading = {

@@ -11,10 +11,9 @@ export const coinoneTradeHistory: TradeHistory = {
   ids: 'separate',
   limit: { group: 'all', weight: 1 },
   pageSize: PAGE_SIZE,
-  path: ({ base, quote }, from) => {
-    if (from !== null) return null;
-    return `/public/v2/trades/${encodeURIComponent(quote)}/${encodeURIComponent(base)}?size=${PAGE_SIZE}`;
-  },
+  mostTrades: PAGE_SIZE,
+  path: ({ base, quote }) =>
+    `/public/v2/trades/${encodeURIComponent(quote)}/${encodeURIComponent(base)}?size=${PAGE_SIZE}`,
   /** `{"result":"success",…,"transactions":[{"id","timestamp","price","qty","is_seller_maker"}]}` */
   parse: (body, instrument, receivedTime) =>
     readTradePage(body, 'transactions', instrument, receivedTime, (fields, row) => {

@@ -156,12 +156,18 @@ export type TradeHistory = {
   readonly limit: { readonly group: string; readonly weight: number };
   /** Most trades of one page. */
   readonly pageSize: number;
+  /** Most trades that can be had, however many pages are asked for; absent where there is no such bound. */
+  readonly mostTrades?: number;
+  /** How an exchange parts its pages by days; absent where they run on until the history ends. */
+  readonly days?: TradeDays;
   /**
    * GET path of one page. With `contiguous` ids `from` is the first id wanted and the page begins with it. Otherwise the
-   * page begins with the newest trade that is older than `from`, or with the newest of all for `null`. The answer is
-   * `null` where an exchange keeps no older ones to ask for.
+   * page begins with the newest trade that is older than `from`, or with the newest of the day for `null`. The answer is
+   * `null` where an exchange has no past trades to ask for.
+   *
+   * @param daysAgo always 0 without {@link days}
    */
-  path(instrument: Instrument, from: string | null): string | null;
+  path(instrument: Instrument, from: string | null, daysAgo: number): string | null;
   /**
    * The trades of a page in the order of the exchange, marked as backfilled. Total: a body that is not wholly understood
    * is refused with a reason, since a trade that was passed over would be lost in silence.
@@ -184,16 +190,23 @@ export type TradeHistory = {
   };
 };
 
-export type TradePage =
-  | { readonly ok: true; readonly trades: readonly Trade[] }
-  | { readonly ok: false; readonly reason: string };
+/** A page holds trades of one day only: one that is not full ends with the day, which need not be the end of the history. */
+export type TradeDays = {
+  /** This many days before the newest may be asked for. */
+  readonly earlier: number;
+  /** When a day may begin, milliseconds after 00:00 UTC: several where it is not known which. */
+  readonly turnsMs: readonly number[];
+};
+
+export type TradePage = { readonly ok: true; readonly trades: readonly Trade[] } | RefusedPage;
+
+/** `status` is what a body says in place of HTTP's own status, where it does. */
+export type RefusedPage = { readonly ok: false; readonly reason: string; readonly status?: number };
 
 /** Trades `first` to `last` of one taker order at one price; only one that stands alone is known to the digit. */
 export type TradeRun = { readonly first: bigint; readonly last: bigint; readonly trade: Trade | null };
 
-export type TradeRunPage =
-  | { readonly ok: true; readonly runs: readonly TradeRun[] }
-  | { readonly ok: false; readonly reason: string };
+export type TradeRunPage = { readonly ok: true; readonly runs: readonly TradeRun[] } | RefusedPage;
 
 export type Conversion =
   | {

@@ -9,13 +9,13 @@ import type { TradeHistory } from './exchange-adapter.ts';
 import { readTradePage } from './trade-page.ts';
 
 const PAGE_SIZE = 500;
+/** A page holds trades of one day: the newest, or one of so many before it. */
+const EARLIER_DAYS = 7;
+const UTC_MIDNIGHT = 0;
+const KST_MIDNIGHT = 15 * 60 * 60_000;
 
-const shared: Pick<TradeHistory, 'pageSize' | 'path' | 'parse'> = {
+const shared: Pick<TradeHistory, 'pageSize' | 'parse'> = {
   pageSize: PAGE_SIZE,
-  path: ({ nativeCode }, from) => {
-    const seek = from === null ? '' : `&cursor=${from}`;
-    return `/v1/trades/ticks?market=${encodeURIComponent(nativeCode)}&count=${PAGE_SIZE}${seek}`;
-  },
   parse: (body, instrument, receivedTime) =>
     readTradePage(body, null, instrument, receivedTime, (fields, row) => {
       const side = row['ask_bid'];
@@ -29,10 +29,27 @@ const shared: Pick<TradeHistory, 'pageSize' | 'path' | 'parse'> = {
     }),
 };
 
-export const upbitTradeHistory: TradeHistory = { ...shared, ids: 'unordered', limit: { group: 'trade', weight: 1 } };
+export const upbitTradeHistory: TradeHistory = {
+  ...shared,
+  ids: 'unordered',
+  limit: { group: 'trade', weight: 1 },
+  days: { earlier: EARLIER_DAYS, turnsMs: [UTC_MIDNIGHT] },
+  path: pathWith('days_ago'),
+};
 
 export const bithumbTradeHistory: TradeHistory = {
   ...shared,
   ids: 'separate',
   limit: { group: 'trades', weight: 1 },
+  // Its candles and the times it takes are Korean, the dates of its trades are UTC: it does not say which day this is.
+  days: { earlier: EARLIER_DAYS, turnsMs: [UTC_MIDNIGHT, KST_MIDNIGHT] },
+  path: pathWith('daysAgo'),
 };
+
+function pathWith(daysAgoKey: string): TradeHistory['path'] {
+  return ({ nativeCode }, from, daysAgo) => {
+    const day = daysAgo === 0 ? '' : `&${daysAgoKey}=${daysAgo}`;
+    const seek = from === null ? '' : `&cursor=${from}`;
+    return `/v1/trades/ticks?market=${encodeURIComponent(nativeCode)}&count=${PAGE_SIZE}${day}${seek}`;
+  };
+}

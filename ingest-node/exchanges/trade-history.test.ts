@@ -88,9 +88,31 @@ describe.each(EXCHANGES)('past trades of %s', exchange => {
     const limit = limits.rest[tradeHistory.limit.group];
     if (limit === undefined) throw new Error('no limit');
     expect(tradeHistory.limit.weight).toBeLessThanOrEqual(limit.weight / 8);
-    expect(tradeHistory.path(instrument, null)).toMatch(/^\/.*BTC/);
-    if (tradeHistory.ids === 'contiguous') expect(tradeHistory.path(instrument, '17')).toContain('fromId=17');
+    expect(tradeHistory.path(instrument, null, 0)).toMatch(/^\/.*BTC/);
+    if (tradeHistory.ids === 'contiguous') expect(tradeHistory.path(instrument, '17', 0)).toContain('fromId=17');
   });
+});
+
+it.each([
+  ['upbit', 'days_ago'],
+  ['bithumb', 'daysAgo'],
+] as const)('earlier days of %s are asked for by %s, page by page', (exchange, key) => {
+  const { path, days } = EXCHANGE_ADAPTERS[exchange].tradeHistory;
+  const market = '/v1/trades/ticks?market=KRW-BTC&count=500';
+  expect(path(instrumentOf(exchange), null, 0)).toBe(market);
+  expect(path(instrumentOf(exchange), null, 2)).toBe(`${market}&${key}=2`);
+  expect(path(instrumentOf(exchange), '17', 2)).toBe(`${market}&${key}=2&cursor=17`);
+  expect(days?.earlier).toBe(7);
+});
+
+it('an error that Bithumb sends with HTTP 200 says its own status', () => {
+  const parse = (text: string) =>
+    EXCHANGE_ADAPTERS.bithumb.tradeHistory.parse(Buffer.from(text), instrumentOf('bithumb'), NOW);
+  expect(parse('{"error":{"name":404,"message":"Code not found"}}')).toMatchObject({ ok: false, status: 404 });
+  for (const text of ['{"error":{"name":"no"}}', '{"error":{}}', '{"error":404}', '{}', '[{}]']) {
+    const page = parse(text);
+    expect([page.ok, 'status' in page], text).toEqual([false, false]);
+  }
 });
 
 it('runs of Binance trades are read to the last digit where one stands alone, and refused where a row is not understood', () => {

@@ -3,13 +3,12 @@ import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
-import type { TradePage } from './exchange-adapter.ts';
+import type { RefusedPage, TradePage } from './exchange-adapter.ts';
 import { describe, FieldReader, isRecord } from './field-reader.ts';
 
 /** What a row says by itself. */
 export type TradeFields = Pick<Trade, 'exchangeTime' | 'id' | 'price' | 'size' | 'takerSide'>;
 type ReadFields = (fields: FieldReader, row: LosslessObject) => TradeFields;
-type Refused = { readonly ok: false; readonly reason: string };
 
 /** @param key where in the body the rows are; `null` where the body is the rows */
 export function readTradePage(
@@ -34,12 +33,21 @@ export function readTradePage(
 export function rowsOf(
   body: Uint8Array,
   key: string | null,
-): { readonly ok: true; readonly rows: readonly LosslessValue[] } | Refused {
+): { readonly ok: true; readonly rows: readonly LosslessValue[] } | RefusedPage {
   const parsed = parseLosslessJson(body);
   if (!parsed.ok) return { ok: false, reason: `the body is not readable JSON (${parsed.reason})` };
-  // An error may come with HTTP 200: Bithumb's `{"error":{"name":404,"message":"Code not found"}}`.
-  const rows = key === null ? parsed.value : isRecord(parsed.value) ? parsed.value[key] : null;
-  return Array.isArray(rows) ? { ok: true, rows } : { ok: false, reason: 'the body holds no list of trades' };
+  const { value } = parsed;
+  const rows = key === null ? value : isRecord(value) ? value[key] : null;
+  if (Array.isArray(rows)) return { ok: true, rows };
+  const status = isRecord(value) ? statusIn(value['error']) : null;
+  const reason = 'the body holds no list of trades';
+  return status === null ? { ok: false, reason } : { ok: false, reason, status };
+}
+
+/** An error may come with HTTP 200: Bithumb's `{"error":{"name":404,"message":"Code not found"}}`. */
+function statusIn(error: LosslessValue | undefined): number | null {
+  const name = isRecord(error) ? Number(error['name']) : Number.NaN;
+  return Number.isInteger(name) ? name : null;
 }
 
 export function readTradeRow(
@@ -47,7 +55,7 @@ export function readTradeRow(
   { exchange, symbol }: Instrument,
   receivedTime: EpochMillis,
   fieldsOf: ReadFields,
-): { readonly ok: true; readonly trade: Trade } | Refused {
+): { readonly ok: true; readonly trade: Trade } | RefusedPage {
   if (!isRecord(row)) return { ok: false, reason: `not a trade: ${describe(row)}` };
   const fields = new FieldReader(row);
   const said = fieldsOf(fields, row);

@@ -16,6 +16,7 @@ const TICKS: TickDialect = {
   spell: plain,
   dayOffsetMs: KST_OFFSET_MS,
   daysAgo: 'daysAgo',
+  countsDaysFrom: 'today',
 };
 
 /**

@@ -54,38 +54,40 @@ export type TickDialect = {
   readonly dayOffsetMs: number;
   /** The parameter that asks for an earlier day. */
   readonly daysAgo: string;
+  /** The day that earlier ones are counted from: the one that is, or the last one in which the market traded. */
+  readonly countsDaysFrom: 'today' | 'lastTrade';
 };
 
 /**
- * `/v1/trades/ticks`, newest first. `cursor` is an id and asks for what is older; `to` is a time of the day, which is
- * today or, by `days_ago`, up to a week before.
+ * `/v1/trades/ticks`, newest first, one day at a time: the newest, or by `days_ago` one up to a week before it. `cursor` is
+ * an id and asks for what is older, `to` a time of that day.
  */
 export function ticks(query: URLSearchParams, market: Market, dialect: TickDialect, nowMs: number): string {
   const [state] = namedMarkets(query, 'market', dialect.exchange, market);
   const wanted = count(query, 1, 500);
   const cursor = query.get('cursor');
   if (cursor !== null && !/^\d{1,20}$/.test(cursor)) throw new RestFault(400, MISMATCH);
-  const beforeMs = untilOf(query, dialect, nowMs);
   const { trades } = state!;
+  const last = trades.at(-1);
+  const isToday = dialect.countsDaysFrom === 'today' || last === undefined;
+  const { fromMs, untilMs } = partOfDay(query, dialect, isToday ? nowMs : tradeMs(last));
+  const indexAt = (ms: number) => firstWhere(trades, trade => tradeMs(trade) >= ms);
   const older =
     cursor === null ? trades.length : firstWhere(trades, trade => BigInt(dialect.idOf(trade)) >= BigInt(cursor));
-  const end = Math.min(
-    older,
-    firstWhere(trades, trade => tradeMs(trade) >= beforeMs),
-  );
-  return rows(trades.slice(Math.max(0, end - wanted), end).reverse(), trade => tickRow(trade, dialect));
+  const end = Math.min(older, indexAt(untilMs));
+  return rows(trades.slice(Math.max(indexAt(fromMs), end - wanted), end).reverse(), trade => tickRow(trade, dialect));
 }
 
-/** Epoch milliseconds before which trades are asked for. */
-function untilOf(query: URLSearchParams, { daysAgo, dayOffsetMs }: TickDialect, nowMs: number): number {
+/** From when on and until before when trades are asked for, epoch milliseconds. */
+function partOfDay(query: URLSearchParams, { daysAgo, dayOffsetMs }: TickDialect, newestMs: number) {
   const to = query.get('to')?.replaceAll(':', '') ?? null;
   const days = query.get(daysAgo);
-  if (to === null && days === null) return Number.POSITIVE_INFINITY;
   if ((to !== null && !/^\d{6}$/.test(to)) || (days !== null && !/^[1-7]$/.test(days)))
     throw new RestFault(400, MISMATCH);
-  const dayMs = Math.floor((nowMs + dayOffsetMs) / DAY_MS) * DAY_MS - dayOffsetMs - Number(days ?? 0) * DAY_MS;
-  if (to === null) return dayMs + DAY_MS;
-  return dayMs + (Number(to.slice(0, 2)) * 3_600 + Number(to.slice(2, 4)) * 60 + Number(to.slice(4))) * 1_000;
+  const fromMs = Math.floor((newestMs + dayOffsetMs) / DAY_MS) * DAY_MS - dayOffsetMs - Number(days ?? 0) * DAY_MS;
+  if (to === null) return { fromMs, untilMs: fromMs + DAY_MS };
+  const ofDayMs = (Number(to.slice(0, 2)) * 3_600 + Number(to.slice(2, 4)) * 60 + Number(to.slice(4))) * 1_000;
+  return { fromMs, untilMs: fromMs + ofDayMs };
 }
 
 function tickRow(trade: Trade, { idOf, spell, dayOffsetMs }: TickDialect): string {

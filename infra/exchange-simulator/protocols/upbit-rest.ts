@@ -14,6 +14,7 @@ const TICKS: TickDialect = {
   spell: python,
   dayOffsetMs: 0,
   daysAgo: 'days_ago',
+  countsDaysFrom: 'lastTrade',
 };
 
 /** Upbit's public REST calls below `/v1` (https://docs.upbit.com/kr/reference). */
