@@ -20,13 +20,14 @@ const told = (candles: readonly Candle[]): object =>
     candles.map(({ symbol, open, high, low, close, volume }) => [symbol, { open, high, low, close, volume }]),
   );
 
-it('a cut in the middle of a minute: what is sent is closed as it truly was, what we build is not made', {
-  timeout: 60_000,
-}, async () => {
+type Name = 'binance' | 'upbit' | 'bithumb';
+
+/** A leader of these exchanges over the simulator, in fast minutes, and every candle that it publishes. */
+async function startWorld(names: readonly Name[], instrumentsPerFeed: number, eventsPerSecond: number) {
   const clock = steadyClock(20);
   const { now } = clock;
   const quiet = { idleTimeoutMs: 3_600_000, statusIntervalMs: 3_600_000 };
-  const simulator = await startSimulator({ instruments: 40, eventsPerSecond: 60, now, ...quiet });
+  const simulator = await startSimulator({ instruments: 40, eventsPerSecond, now, ...quiet });
   stops.push(() => simulator.stop());
   const log = new StreamLog();
   const distributor = new Distributor({ log, clock, onHeartbeat: () => {} });
@@ -39,7 +40,10 @@ it('a cut in the middle of a minute: what is sent is closed as it truly was, wha
   });
   distributor.begin({ epoch: 1_785_397_200, mayWrite: () => true }, []);
   const leader = new Leader({
-    adapters: [EXCHANGE_ADAPTERS.upbit, EXCHANGE_ADAPTERS.bithumb],
+    adapters: names.map(name => {
+      const adapter = EXCHANGE_ADAPTERS[name];
+      return { ...adapter, limits: { ...adapter.limits, instrumentsPerFeed } };
+    }),
     simulatorUrl: simulator.url,
     distributor,
     clock,
@@ -48,10 +52,37 @@ it('a cut in the middle of a minute: what is sent is closed as it truly was, wha
   });
   stops.push(() => leader.stop());
   leader.start();
-  const isLive = () => leader.feeds().every(({ state }) => state === 'live') && leader.feeds().length === 2;
-  const reach = (time: number) => expect.poll(now, { timeout: 30_000, interval: 10 }).toBeGreaterThan(time);
+  const isLive = () => {
+    const feeds = leader.feeds();
+    return feeds.every(({ state }) => state === 'live') && feeds.length >= names.length;
+  };
   await expect.poll(isLive, { timeout: 10_000, interval: 10 }).toBe(true);
+  return {
+    simulator,
+    leader,
+    now,
+    isLive,
+    candles,
+    reach: (time: number) => expect.poll(now, { timeout: 60_000, interval: 5 }).toBeGreaterThan(time),
+    closedOf: (name: Name, minute: number) =>
+      candles.filter(({ exchange, openTime, closed }) => exchange === name && openTime === minute && closed),
+    truthOf: (name: Name, minute: number) =>
+      Object.fromEntries(
+        [...trueCandles(simulator, name, minute)].map(([symbol, { quoteVolume: _, ...candle }]) => [symbol, candle]),
+      ),
+    expectEachClosedOnce: () => {
+      const closed = candles.filter(candle => candle.closed);
+      const keys = closed.map(({ exchange, symbol, openTime }) => `${exchange} ${symbol} ${openTime}`);
+      expect(new Set(keys).size).toBe(closed.length);
+    },
+  };
+}
 
+it('a cut in the middle of a minute: every candle is closed as it truly was, what we build of what was read back', {
+  timeout: 60_000,
+}, async () => {
+  const world = await startWorld(['upbit', 'bithumb'], 250, 60);
+  const { simulator, now, isLive, candles, reach, closedOf, truthOf } = world;
   const cut = Math.ceil((now() + 3_000) / MINUTE_MS) * MINUTE_MS;
   const whole = cut + MINUTE_MS;
   await reach(cut + 25_000);
@@ -63,18 +94,41 @@ it('a cut in the middle of a minute: what is sent is closed as it truly was, wha
   expect(now()).toBeLessThan(whole - 3_000);
   await reach(whole + MINUTE_MS + 6_000);
 
-  const closedOf = (name: string, minute: number) =>
-    candles.filter(({ exchange, openTime, closed }) => exchange === name && openTime === minute && closed);
-  const truthOf = (exchange: 'upbit' | 'bithumb', minute: number) =>
-    Object.fromEntries(
-      [...trueCandles(simulator, exchange, minute)].map(([symbol, { quoteVolume: _, ...candle }]) => [symbol, candle]),
-    );
-  expect(told(closedOf('upbit', cut))).toEqual(truthOf('upbit', cut));
-  expect(closedOf('bithumb', cut)).toEqual([]);
-  expect(told(closedOf('upbit', whole))).toEqual(truthOf('upbit', whole));
-  expect(told(closedOf('bithumb', whole))).toEqual(truthOf('bithumb', whole));
-  const closed = candles.filter(candle => candle.closed);
-  expect(new Set(closed.map(({ exchange, symbol, openTime }) => `${exchange} ${symbol} ${openTime}`)).size).toBe(
-    closed.length,
-  );
+  for (const minute of [cut, whole]) {
+    for (const name of ['upbit', 'bithumb'] as const) {
+      expect(told(closedOf(name, minute)), `${name} ${minute}`).toEqual(truthOf(name, minute));
+    }
+  }
+  world.expectEachClosedOnce();
+});
+
+it('one of two sockets dies in silence seconds before the minute ends: nothing wrong is closed', {
+  timeout: 90_000,
+}, async () => {
+  const names = ['binance', 'upbit', 'bithumb'] as const;
+  const world = await startWorld(names, 6, 120);
+  const { simulator, leader, now, isLive, reach, closedOf, truthOf } = world;
+  const perExchange = names.map(name => leader.feeds().filter(({ exchange }) => exchange === name).length);
+  expect(Math.min(...perExchange)).toBeGreaterThan(1);
+  const cut = Math.ceil((now() + 3_000) / MINUTE_MS) * MINUTE_MS;
+  await reach(cut + 54_000);
+  simulator.faults.inject({ fault: 'halfOpen', count: 1 });
+  await reach(cut + MINUTE_MS + 6_000);
+  const early = names.map(name => closedOf(name, cut).length);
+  const traded = names.map(name => Object.keys(truthOf(name, cut)).length);
+  await expect.poll(isLive, { timeout: 10_000, interval: 2 }).toBe(false);
+  await expect.poll(isLive, { timeout: 10_000, interval: 10 }).toBe(true);
+  await reach(cut + 4 * MINUTE_MS + 6_000);
+
+  for (const [index, name] of names.entries()) {
+    expect(early[index], `${name} on the living socket`).toBeGreaterThan(0);
+    expect(early[index], `${name} on the dead socket`).toBeLessThan(traded[index]!);
+    for (let minute = cut; minute <= cut + 3 * MINUTE_MS; minute += MINUTE_MS) {
+      const closed = told(closedOf(name, minute));
+      const isBuilt = name === 'bithumb';
+      if (isBuilt || minute === cut + 3 * MINUTE_MS) expect(closed, `${name} ${minute}`).toEqual(truthOf(name, minute));
+      else expect(truthOf(name, minute), `${name} ${minute}`).toMatchObject(closed);
+    }
+  }
+  world.expectEachClosedOnce();
 });

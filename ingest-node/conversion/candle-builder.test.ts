@@ -11,6 +11,7 @@ const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 console.log(`trades are made with FUZZ_SEED=${seed}`);
 
 const start = Date.UTC(2026, 10, 22, 4, 26);
+const source = { feed: 'bithumb-0', isFirst: true } as const;
 const bithumb = { exchange: 'bithumb', candles: 'fromTrades' } as const;
 
 /** A trade so many milliseconds after the start that came 10 ms later. */
@@ -21,7 +22,7 @@ function at(ms: number, fields: Partial<Trade> = {}): Trade {
 /** A builder that has heard the instrument for long. */
 function observing(): CandleBuilder {
   const builder = new CandleBuilder();
-  builder.observe(at(-MINUTE_MS));
+  builder.observe(at(-MINUTE_MS), source);
   return builder;
 }
 
@@ -54,12 +55,12 @@ describe('candle builder', () => {
   it('begins with the first minute that is observed from its beginning', () => {
     const builder = new CandleBuilder();
     expect(builder.add(at(0))).toBeNull();
-    builder.observe(at(20_000));
+    builder.observe(at(20_000), source);
     expect(builder.add(at(20_000))).toBeNull();
     expect(builder.add(at(59_999))).toBeNull();
     expect(builder.add(at(MINUTE_MS))).toMatchObject({ openTime: start + MINUTE_MS });
     const late = new CandleBuilder();
-    late.observe(at(MINUTE_MS - OBSERVE_BEFORE_MS));
+    late.observe(at(MINUTE_MS - OBSERVE_BEFORE_MS), source);
     expect(late.add(at(MINUTE_MS)), 'the clocks may differ').toBeNull();
     expect(late.add(at(2 * MINUTE_MS))).not.toBeNull();
   });
@@ -70,17 +71,45 @@ describe('candle builder', () => {
     builder.interrupt('bithumb', ['BTC/KRW']);
     expect(builder.add(at(1_500, { backfilled: true }))).toBeNull();
     expect(builder.add(at(MINUTE_MS, { backfilled: true }))).toBeNull();
-    builder.observe(at(MINUTE_MS + 5_000));
+    builder.observe(at(MINUTE_MS + 5_000), source);
     expect(builder.add(at(MINUTE_MS + 5_000))).toBeNull();
     expect(builder.add(at(2 * MINUTE_MS))).not.toBeNull();
   });
 
-  it('refuses a trade of a minute before, and one of the future', () => {
+  it('closes what an interruption fell into when all that was missed is there, and nothing else of it', () => {
     const builder = observing();
-    builder.add(at(MINUTE_MS));
-    expect(builder.add(at(MINUTE_MS - 1, { receivedTime: start + MINUTE_MS }))).toBe('refused');
+    builder.add(at(1_000, { size: '1' }));
+    builder.interrupt('bithumb', ['BTC/KRW']);
+    builder.observe(at(MINUTE_MS + 5_000), source);
+    expect(builder.add(at(MINUTE_MS + 5_000, { size: '2' }))).toBeNull();
+    expect(builder.add(at(2_000, { size: '3', backfilled: true }))).toBeNull();
+    expect(builder.add(at(2 * MINUTE_MS, { size: '4' }))).toMatchObject({ volume: '4' });
+    const { candles } = builder.resolve('bithumb', 'BTC/KRW', true);
+    expect(candles.map(({ openTime, volume }) => [(openTime - start) / MINUTE_MS, volume])).toEqual([
+      [0, '4'],
+      [1, '2'],
+    ]);
+    expect(builder.resolve('bithumb', 'BTC/KRW', true).candles).toEqual([]);
+  });
+
+  it('forgets what an interruption fell into when something stays missing', () => {
+    const builder = observing();
+    builder.add(at(1_000));
+    builder.interrupt('bithumb', ['BTC/KRW']);
+    builder.observe(at(5_000), source);
+    expect(builder.resolve('bithumb', 'BTC/KRW', false).candles).toEqual([]);
+    expect(builder.add(at(6_000))).toBeNull();
+    expect(builder.add(at(MINUTE_MS))).toMatchObject({ openTime: start + MINUTE_MS });
+  });
+
+  it('refuses a trade of a minute that is closed, and one of the future', () => {
+    const builder = observing();
+    const candle = builder.add(at(MINUTE_MS)) as Candle;
+    expect(builder.add(at(MINUTE_MS - 1, { receivedTime: start + MINUTE_MS }))).toMatchObject({ openTime: start });
+    builder.close(candle);
+    expect(builder.add(at(MINUTE_MS + 1))).toBe('refused');
     expect(builder.add(at(5 * MINUTE_MS, { receivedTime: start + MINUTE_MS }))).toBe('refused');
-    expect(builder.add(at(MINUTE_MS + 1))).not.toBeNull();
+    expect(builder.add(at(2 * MINUTE_MS))).not.toBeNull();
   });
 
   it('puts a trade without a time into the minute in which it came', () => {
@@ -128,11 +157,11 @@ describe('derived candles', () => {
             price: text(price, 2),
             size: text(size, 8),
           });
-          service.listen(bithumb, { kind: 'events', events: [event], rejections: [] }, arrives);
-          take(service.add(event, arrives), index);
+          service.listen(bithumb, { kind: 'events', events: [event], rejections: [] }, arrives, source);
+          take(service.add(event, arrives, source), index);
         });
         const end = happened + 10 * MINUTE_MS;
-        service.listen(bithumb, { kind: 'control', control: { name: 'alive' } }, end);
+        service.listen(bithumb, { kind: 'control', control: { name: 'alive' } }, end, source);
         take(service.flush(end), arriving.length);
 
         const closedTimes = closed.map(({ candle }) => candle.openTime);
@@ -173,8 +202,13 @@ describe('derived candles', () => {
   it('are none of an exchange that sends its own', () => {
     const service = new CandleService();
     const events: MarketEvent[] = [at(0, { exchange: 'upbit' })];
-    service.listen({ exchange: 'upbit', candles: 'sentOpen' }, { kind: 'events', events, rejections: [] }, start);
-    expect(service.add(at(2 * MINUTE_MS, { exchange: 'upbit' }), start + 2 * MINUTE_MS)).toEqual([]);
+    service.listen(
+      { exchange: 'upbit', candles: 'sentOpen' },
+      { kind: 'events', events, rejections: [] },
+      start,
+      source,
+    );
+    expect(service.add(at(2 * MINUTE_MS, { exchange: 'upbit' }), start + 2 * MINUTE_MS, source)).toEqual([]);
   });
 });
 

@@ -3,29 +3,42 @@
  *
  * A candle is made only of a minute that was observed from its beginning: its instrument's trades were heard on the
  * socket at least {@link OBSERVE_BEFORE_MS} before it (the exchange's clock and ours may differ by as much), and nothing
- * interrupted since. A minute that was joined in the middle, or that an outage fell into, has no candle at all, even
- * when its missed trades are fetched afterwards: better none than one that looks whole.
+ * was missed since. A minute that was joined in the middle has no candle at all: better none than one that looks whole.
+ * One that an interruption fell into waits, and its trades are still counted: when all that was missed has been read back,
+ * it is as good as any other, and when that cannot be, it has none.
  *
  * A trade belongs to the minute of its `exchangeTime`; without one, to the minute in which it came. Opening and closing
  * price are those of the earliest and the latest trade by that time, of equals by arrival, so trades that were fetched
- * afterwards find their place as long as their minute is the newest.
+ * afterwards find their place as long as their minute is not closed.
  */
 import { addDecimals, compareDecimals, type Decimal, multiplyDecimals } from '../../shared/model/decimal.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Candle, Trade } from '../../shared/model/market-event.ts';
 import { type EpochMillis, MINUTE_MS } from '../../shared/model/time.ts';
 import { FUTURE_LIMIT_MS } from './candle-tracker.ts';
+import type { FrameSource } from './heard-feeds.ts';
 
 export const OBSERVE_BEFORE_MS = 2_000;
 
+/** Minutes of an instrument that wait. Reading back is given up long before. */
+const MOST_MINUTES = 30;
+
 type Observed = {
-  /** Since when its trades are heard without a gap. */
-  readonly since: EpochMillis;
-  minute: Minute | null;
+  source: FrameSource;
+  /** Since when its trades are heard without a gap; `null` from an interruption until they are heard again. */
+  since: EpochMillis | null;
+  /** The same, once all that interruptions made it miss is read back; `null` where nothing is in doubt. */
+  sinceIfWhole: EpochMillis | null;
+  /** Those that are not closed. */
+  readonly minutes: Map<EpochMillis, Minute>;
+  /** Opening time of the newest minute that is closed. */
+  closed: EpochMillis;
 };
 
 type Minute = {
   readonly openTime: EpochMillis;
+  /** The one that came last. */
+  newest: Trade;
   firstTime: EpochMillis;
   lastTime: EpochMillis;
   open: Decimal;
@@ -37,48 +50,112 @@ type Minute = {
 };
 
 export class CandleBuilder {
-  /** By exchange and symbol; absent while something may be missed. */
+  /** By exchange and symbol. */
   readonly #observed = new Map<string, Observed>();
 
   /** A trade of this instrument came on a socket, new or repeated: from now on nothing is missed. */
-  observe({ exchange, symbol, receivedTime }: Trade): void {
-    const key = `${exchange}:${symbol}`;
-    if (!this.#observed.has(key)) this.#observed.set(key, { since: receivedTime, minute: null });
+  observe({ exchange, symbol, receivedTime }: Trade, source: FrameSource): void {
+    const observed = this.#observed.get(`${exchange}:${symbol}`);
+    if (observed === undefined) this.begin(exchange, symbol, receivedTime, source);
+    else {
+      observed.source = source;
+      observed.since ??= receivedTime;
+    }
+  }
+
+  /** Nothing of this instrument is missed from this time on; what was before is not known. */
+  begin(exchange: ExchangeName, symbol: string, since: EpochMillis, source: FrameSource): void {
+    const closed = this.#observed.get(`${exchange}:${symbol}`)?.closed ?? Number.NEGATIVE_INFINITY;
+    const observed = { source, since, sinceIfWhole: null, minutes: new Map(), closed };
+    this.#observed.set(`${exchange}:${symbol}`, observed);
   }
 
   /** Something of these instruments may be missed from now on, until they are heard again. */
   interrupt(exchange: ExchangeName, symbols: Iterable<string>): void {
-    for (const symbol of symbols) this.#observed.delete(`${exchange}:${symbol}`);
+    for (const symbol of symbols) {
+      const observed = this.#observed.get(`${exchange}:${symbol}`);
+      if (observed === undefined) continue;
+      observed.sinceIfWhole ??= observed.since;
+      observed.since = null;
+    }
   }
 
   /**
-   * The open candle with this trade in it, which must not have been added before. `null` in a minute that has none,
-   * `'refused'` when a newer minute has begun, or for a trade from the future.
+   * All that interruptions made this instrument miss has been added, or it is known that some of it never will be. Answers
+   * with the minutes that are whole by that and were in doubt before, the oldest first.
+   */
+  resolve(exchange: ExchangeName, symbol: string, isWhole: boolean): { candles: Candle[]; source: FrameSource | null } {
+    const observed = this.#observed.get(`${exchange}:${symbol}`);
+    if (observed === undefined || observed.sinceIfWhole === null) return { candles: [], source: null };
+    const { sinceIfWhole, minutes, source, since } = observed;
+    observed.sinceIfWhole = null;
+    if (isWhole) observed.since = sinceIfWhole;
+    for (const openTime of minutes.keys()) {
+      if (!isObserved(openTime, observed.since)) minutes.delete(openTime);
+    }
+    const whole = [...minutes.values()].filter(({ openTime }) => isWhole && !isObserved(openTime, since));
+    const candles = whole.sort((a, b) => a.openTime - b.openTime).map(minute => candleOf(minute, minute.newest));
+    return { candles, source };
+  }
+
+  /** This one was published as closed: what comes of its minute is late. */
+  close({ exchange, symbol, openTime }: Candle): void {
+    const observed = this.#observed.get(`${exchange}:${symbol}`);
+    if (observed === undefined) return;
+    observed.minutes.delete(openTime);
+    observed.closed = Math.max(observed.closed, openTime);
+  }
+
+  /** Somebody else publishes the trades from now on. */
+  forget(): void {
+    this.#observed.clear();
+  }
+
+  /**
+   * The open candle with this trade in it, which must not have been added before. `null` in a minute that has none, or none
+   * so far; `'refused'` when its minute is closed, and for a trade from the future.
    */
   add(trade: Trade): Candle | 'refused' | null {
     const observed = this.#observed.get(`${trade.exchange}:${trade.symbol}`);
     const time = trade.exchangeTime ?? trade.receivedTime;
     const openTime = Math.floor(time / MINUTE_MS) * MINUTE_MS;
     if (openTime > trade.receivedTime + FUTURE_LIMIT_MS) return 'refused';
-    if (observed === undefined || openTime < observed.since + OBSERVE_BEFORE_MS) return null;
-    let { minute } = observed;
-    if (minute !== null && openTime < minute.openTime) return 'refused';
-    if (minute !== null && openTime === minute.openTime) include(minute, trade, time);
-    else minute = minuteOf(trade, time, openTime);
-    observed.minute = minute;
-    return candleOf(minute, trade);
+    if (observed === undefined || !isObserved(openTime, observed.sinceIfWhole ?? observed.since)) return null;
+    const { minutes, closed, since } = observed;
+    let minute = minutes.get(openTime);
+    if (minute === undefined && openTime <= closed) return 'refused';
+    if (minute === undefined) {
+      minute = minuteOf(trade, time, openTime);
+      minutes.set(openTime, minute);
+      if (minutes.size > MOST_MINUTES) giveUpOldest(observed);
+    } else include(minute, trade, time);
+    return isObserved(openTime, since) ? candleOf(minute, trade) : null;
   }
 }
 
-function minuteOf({ price, size }: Trade, time: EpochMillis, openTime: EpochMillis): Minute {
+function isObserved(openTime: EpochMillis, since: EpochMillis | null): boolean {
+  return since !== null && openTime >= since + OBSERVE_BEFORE_MS;
+}
+
+/** Trades of it that still come must not begin it anew. */
+function giveUpOldest(observed: Observed): void {
+  const oldest = Math.min(...observed.minutes.keys());
+  observed.minutes.delete(oldest);
+  observed.closed = Math.max(observed.closed, oldest);
+}
+
+function minuteOf(trade: Trade, time: EpochMillis, openTime: EpochMillis): Minute {
+  const { price, size } = trade;
   const prices = { open: price, high: price, low: price, close: price };
   return {
-    ...{ openTime, firstTime: time, lastTime: time, ...prices },
+    ...{ openTime, newest: trade, firstTime: time, lastTime: time, ...prices },
     ...{ volume: size, quoteVolume: multiplyDecimals(price, size) },
   };
 }
 
-function include(minute: Minute, { price, size }: Trade, time: EpochMillis): void {
+function include(minute: Minute, trade: Trade, time: EpochMillis): void {
+  const { price, size } = trade;
+  minute.newest = trade;
   if (time < minute.firstTime) {
     minute.firstTime = time;
     minute.open = price;

@@ -1,6 +1,7 @@
 /**
  * All minute candles: those the exchanges send, and those we build from trades where they send none. How an exchange has
- * them is said by its adapter; when one is closed, by {@link CandleTracker}.
+ * them is said by its adapter; when one is closed, by {@link CandleTracker}; how far a feed was heard, by
+ * {@link HeardFeeds}.
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Candle, Trade } from '../../shared/model/market-event.ts';
@@ -8,37 +9,59 @@ import type { EpochMillis } from '../../shared/model/time.ts';
 import type { Conversion, ExchangeAdapter } from '../exchanges/exchange-adapter.ts';
 import { CandleBuilder } from './candle-builder.ts';
 import { CandleTracker } from './candle-tracker.ts';
+import { type FrameSource, HeardFeeds } from './heard-feeds.ts';
 
 type CandleRule = Pick<ExchangeAdapter, 'exchange' | 'candles'>;
 
 export class CandleService {
-  readonly #tracker = new CandleTracker();
+  readonly #heard = new HeardFeeds();
+  readonly #tracker = new CandleTracker(this.#heard);
   readonly #builder = new CandleBuilder();
-  readonly #sources = new Map<ExchangeName, CandleRule['candles']>();
+  readonly #rules = new Map<ExchangeName, CandleRule['candles']>();
 
   /** Told of each frame from a socket before its events are offered. */
-  listen({ exchange, candles }: CandleRule, conversion: Conversion, receivedTime: EpochMillis): void {
-    this.#sources.set(exchange, candles);
-    if (conversion.kind === 'control') this.#tracker.heard(exchange, receivedTime);
+  listen(
+    { exchange, candles }: CandleRule,
+    conversion: Conversion,
+    receivedTime: EpochMillis,
+    source: FrameSource,
+  ): void {
+    this.#rules.set(exchange, candles);
+    const { feed, isFirst } = source;
+    if (conversion.kind === 'control' && isFirst) this.#heard.alive(exchange, feed, receivedTime);
     if (conversion.kind !== 'events') return;
     for (const event of conversion.events) {
-      // An exchange whose clock is ahead of ours is not heard from a time that has not come.
-      if (event.exchangeTime !== null) this.#tracker.heard(exchange, Math.min(event.exchangeTime, receivedTime));
-      if (event.type === 'trade' && candles === 'fromTrades') this.#builder.observe(event);
+      if (isFirst && event.exchangeTime !== null) this.#heard.told(exchange, feed, event.exchangeTime, receivedTime);
+      if (event.type === 'trade' && candles === 'fromTrades') this.#builder.observe(event, source);
     }
   }
 
-  /** What to publish of a candle that was sent; `'refused'` when it is late. */
-  offer(candle: Candle, now: EpochMillis): readonly Candle[] | 'refused' {
-    return this.#tracker.offer(candle, now, this.#sources.get(candle.exchange) === 'sentWithClosing');
+  /** A feed has given a sign of life that proves that everything before this time has come. */
+  alive(exchange: ExchangeName, feed: string, time: EpochMillis): void {
+    this.#heard.alive(exchange, feed, time);
   }
 
-  /** What to publish after a trade that was never added before; nothing where the exchange sends candles itself. */
-  add(trade: Trade, now: EpochMillis): readonly Candle[] | 'refused' {
-    if (this.#sources.get(trade.exchange) !== 'fromTrades') return [];
+  /** The feeds whose sign of life is wanted. */
+  takeUnheard(): readonly string[] {
+    return this.#tracker.takeUnheard();
+  }
+
+  /** What to publish of a candle that was sent; `'refused'` when it is late. */
+  offer(candle: Candle, now: EpochMillis, source: FrameSource | null): readonly Candle[] | 'refused' {
+    return this.#tracker.offer(candle, now, this.#rules.get(candle.exchange) === 'sentWithClosing', source);
+  }
+
+  /**
+   * What to publish after a trade that was never added before; nothing where the exchange sends candles itself.
+   *
+   * @param source `null` for one that was fetched
+   */
+  add(trade: Trade, now: EpochMillis, source: FrameSource | null): readonly Candle[] | 'refused' {
+    if (this.#rules.get(trade.exchange) !== 'fromTrades') return [];
     const candle = this.#builder.add(trade);
     if (candle === null || candle === 'refused') return candle ?? [];
-    return this.#tracker.offer(candle, now, false);
+    const published = this.#tracker.offer(candle, now, false, source);
+    return published === 'refused' ? published : this.#noteClosed(published);
   }
 
   /** Something of these instruments may be missed from now on. */
@@ -47,11 +70,44 @@ export class CandleService {
     this.#builder.interrupt(exchange, symbols);
   }
 
+  /**
+   * What to publish once all trades that this instrument missed were added, or once it is known that some never will be:
+   * the minutes that were in doubt, closed if their time is over.
+   */
+  resolve(exchange: ExchangeName, symbol: string, isWhole: boolean, now: EpochMillis): readonly Candle[] {
+    const { candles, source } = this.#builder.resolve(exchange, symbol, isWhole);
+    const published = candles.flatMap(candle => {
+      if (this.#tracker.isOver(candle)) return [{ ...candle, closed: true }];
+      const offered = this.#tracker.offer(candle, now, false, source);
+      return offered === 'refused' ? [] : offered;
+    });
+    return this.#noteClosed(published);
+  }
+
+  /** Another node published the trades of these instruments until now: what we build begins here. */
+  beginAnew(exchange: ExchangeName, symbols: Iterable<string>, now: EpochMillis, source: FrameSource): void {
+    if (this.#rules.get(exchange) !== 'fromTrades') return;
+    const all = [...symbols];
+    this.#tracker.interrupt(exchange, all);
+    for (const symbol of all) this.#builder.begin(exchange, symbol, now, source);
+  }
+
+  /** Another node publishes the trades from now on. */
+  forgetTrades(): void {
+    this.#builder.forget();
+  }
+
   remember(candle: Candle): void {
     this.#tracker.remember(candle);
+    if (candle.closed) this.#builder.close(candle);
   }
 
   flush(now: EpochMillis): readonly Candle[] {
-    return this.#tracker.flush(now);
+    return this.#noteClosed(this.#tracker.flush(now));
+  }
+
+  #noteClosed(published: readonly Candle[]): readonly Candle[] {
+    for (const candle of published) if (candle.closed) this.#builder.close(candle);
+    return published;
   }
 }

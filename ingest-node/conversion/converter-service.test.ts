@@ -91,7 +91,7 @@ describe('converter service', () => {
     const candleFrame = (volume: string): string =>
       `{"type":"candle.1m","code":"KRW-BTC","candle_date_time_utc":"2026-11-22T00:00:00","opening_price":2,"high_price":2,"low_price":1,"trade_price":1,"candle_acc_trade_volume":${volume},"candle_acc_trade_price":3,"timestamp":${start + 30_000}}`;
     expect(say(candleFrame('2'), start + 30_000)).toMatchObject([{ type: 'candle', volume: '2', closed: false }]);
-    say(bookFrame('1').replace(`${start}000`, `${start + 60_500}`), start + 60_510);
+    say(bookFrame('1').replace(`${start}000`, `${start + 61_000}`), start + 61_010);
     expect(service.flush(Number.POSITIVE_INFINITY)).toEqual([]);
     expect(service.flush(start + 61_999)).toEqual([]);
     expect(service.flush(start + 62_000)).toMatchObject([{ type: 'candle', volume: '2', closed: true, offset: 0 }]);

@@ -20,6 +20,7 @@ import type {
   RejectionReason,
 } from '../exchanges/exchange-adapter.ts';
 import { CandleService } from './candle-service.ts';
+import type { FrameSource } from './heard-feeds.ts';
 import { OrderBookPacer } from './order-book-pacer.ts';
 import { RejectionLog, type RejectionSample } from './rejection-log.ts';
 import { TextDigest } from './text-digest.ts';
@@ -101,17 +102,22 @@ export class ConverterService {
     this.#rejections = new RejectionLog(options.onRejectionSample);
   }
 
-  /** What to publish of one frame. `receivedTime` is when its bytes arrived. */
+  /**
+   * What to publish of one frame. `receivedTime` is when its bytes arrived.
+   *
+   * @param source by default all frames of an exchange are of one feed
+   */
   convert(
     adapter: ExchangeAdapter,
     frame: Uint8Array,
     receivedTime: EpochMillis,
     instruments: InstrumentIndex,
+    source: FrameSource = { feed: adapter.exchange, isFirst: true },
   ): ConvertedFrame {
     const counts = this.#countsOf(adapter.exchange);
     counts.frames += 1;
     const conversion = convertSafely(adapter, frame, receivedTime, instruments);
-    this.#candles.listen(adapter, conversion, receivedTime);
+    this.#candles.listen(adapter, conversion, receivedTime, source);
     if (conversion.kind === 'control') {
       counts.controlFrames += 1;
       return { events: [], trades: [], bookDeltas: [], control: conversion.control, isData: false };
@@ -124,7 +130,7 @@ export class ConverterService {
       this.#inheritedFrom === null
         ? conversion.events
         : conversion.events.filter(event => !this.#isInherited(event, receivedTime));
-    return { events: this.admit(events, receivedTime), trades, bookDeltas, control: null, isData: true };
+    return { events: this.#admit(events, receivedTime, source), trades, bookDeltas, control: null, isData: true };
   }
 
   /**
@@ -132,16 +138,20 @@ export class ConverterService {
    * apply: a trade that was published before is left out.
    */
   admit(events: readonly MarketEvent[], now: EpochMillis): readonly MarketEvent[] {
+    return this.#admit(events, now, null);
+  }
+
+  #admit(events: readonly MarketEvent[], now: EpochMillis, source: FrameSource | null): readonly MarketEvent[] {
     const admitted: MarketEvent[] = [];
     for (const event of events) {
       if (event.type === 'candle') {
-        this.#admitCandles(event.exchange, this.#candles.offer(event, now), admitted);
+        this.#admitCandles(event.exchange, this.#candles.offer(event, now, source), admitted);
         continue;
       }
       if (!this.#isNew(event, now)) continue;
       this.#count(event);
       admitted.push(event);
-      if (event.type === 'trade') this.#admitCandles(event.exchange, this.#candles.add(event, now), admitted);
+      if (event.type === 'trade') this.#admitCandles(event.exchange, this.#candles.add(event, now, source), admitted);
     }
     return admitted;
   }
@@ -166,6 +176,31 @@ export class ConverterService {
     this.#candles.interrupt(exchange, symbols);
   }
 
+  /**
+   * What to publish once all trades that an instrument missed were admitted, or once it is known that some never will be:
+   * the candles that waited for them.
+   */
+  resolve(exchange: ExchangeName, symbol: string, isWhole: boolean, now: EpochMillis): readonly Candle[] {
+    const candles = this.#candles.resolve(exchange, symbol, isWhole, now);
+    for (const candle of candles) this.#count(candle);
+    return candles;
+  }
+
+  /** A feed has given a sign of life that proves that everything before this time has come. */
+  alive(exchange: ExchangeName, feed: string, time: EpochMillis): void {
+    this.#candles.alive(exchange, feed, time);
+  }
+
+  /** The feeds whose sign of life is wanted, so that the candles of quiet ones can be closed. */
+  takeUnheard(): readonly string[] {
+    return this.#candles.takeUnheard();
+  }
+
+  /** Another node published everything until now: the candles we build begin here, for a feed that misses nothing. */
+  beginCandles(exchange: ExchangeName, symbols: readonly string[], now: EpochMillis, source: FrameSource): void {
+    this.#candles.beginAnew(exchange, symbols, now, source);
+  }
+
   /** A follower tells of each trade and candle in the stream, so that it knows what was published when it leads. */
   remember(event: Trade | Candle, now: EpochMillis): void {
     if (event.type === 'candle') this.#candles.remember(event);
@@ -176,6 +211,7 @@ export class ConverterService {
   forgetState(): void {
     this.#quotes.clear();
     this.#books.clear();
+    this.#candles.forgetTrades();
   }
 
   /**

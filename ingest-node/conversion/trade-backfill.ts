@@ -32,6 +32,10 @@ export type TradeBackfillOptions = Pick<
   readonly unpublished: (past: readonly Trade[], others: readonly Trade[]) => readonly Trade[];
   /** Publishes them, and answers how many trades those were. */
   readonly publish: (events: readonly (Trade | TradeGap)[]) => number;
+  /** Frames of these instruments stayed away on an open socket: some may have been lost. */
+  readonly onInterrupted?: (symbols: readonly string[]) => void;
+  /** No miss of an instrument is open any more; or a miss was not whole. */
+  readonly onResolved?: (symbol: string, isWhole: boolean) => void;
 };
 
 /** After a feed delivers again, until its subscription has surely been answered for every instrument. */
@@ -52,6 +56,8 @@ export class TradeBackfill {
   readonly #clock: Clock;
   readonly #unpublished: TradeBackfillOptions['unpublished'];
   readonly #publish: TradeBackfillOptions['publish'];
+  readonly #onInterrupted: NonNullable<TradeBackfillOptions['onInterrupted']>;
+  readonly #onResolved: NonNullable<TradeBackfillOptions['onResolved']>;
   readonly #continuity: TradeContinuity;
   readonly #fetcher: TradeFetcher<Task>;
   readonly #awake: AwakeClock;
@@ -76,6 +82,8 @@ export class TradeBackfill {
     this.#clock = clock;
     this.#unpublished = unpublished;
     this.#publish = publish;
+    this.#onInterrupted = options.onInterrupted ?? (() => {});
+    this.#onResolved = options.onResolved ?? (() => {});
     this.#continuity = new TradeContinuity(history.ids);
     this.#awake = new AwakeClock(clock);
     this.#fetcher = new TradeFetcher<Task>({
@@ -252,6 +260,7 @@ export class TradeBackfill {
     const carried = [...symbols];
     this.#cancelSettling(key);
     this.#continuity.interrupt(carried);
+    this.#onInterrupted(carried);
     this.#settleLater(key, carried);
   }
 
@@ -270,6 +279,7 @@ export class TradeBackfill {
         if (task === undefined) this.#suspect(miss, 0);
         else this.#fetcher.restart(task);
       }
+      for (const symbol of symbols) if (!this.#continuity.isInDoubt(symbol)) this.#onResolved(symbol, true);
     });
     this.#settling.set(key, cancel);
   }
@@ -334,6 +344,7 @@ export class TradeBackfill {
     if (remains !== null) this.#declare(miss, remains);
     this.#tasks.delete(miss);
     this.#continuity.close(miss);
+    if (remains !== null || !this.#continuity.isInDoubt(symbol)) this.#onResolved(symbol, remains === null);
   }
 
   #declare(miss: Miss, { found, ...bounds }: Remains): void {

@@ -145,6 +145,12 @@ export class TradeContinuity {
     memory.wasUntraded = page.length === 0;
   }
 
+  /** Whether trades of this instrument may be missing that nobody has found or declared so far. */
+  isInDoubt(symbol: string): boolean {
+    const memory = this.#memories.get(symbol);
+    return memory !== undefined && (memory.suspicion !== null || memory.jumps.length > 0);
+  }
+
   /** What jumps of ids have proven and nobody has closed: a leader that stopped left them to the next one. */
   openJumps(): Jump[] {
     return [...this.#memories.values()].flatMap(({ jumps }) => jumps);

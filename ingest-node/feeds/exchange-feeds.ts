@@ -36,14 +36,19 @@ export type ExchangeFeedsOptions = {
   readonly refreshMarketsEveryMs?: number;
   /**
    * Every frame, in the order of arrival per feed. Answers what it meant: what `adapter.convert` returned will do.
-   * `bytes` are valid during the call only.
+   * `bytes` are valid during the call only. `isFirst` is false for the second socket of a planned reconnection.
    */
   readonly onFrame: (
     bytes: Uint8Array,
     receivedTime: EpochMillis,
     instruments: InstrumentIndex,
     feedKey: string,
+    isFirst: boolean,
   ) => FrameMeaning;
+  /** Everything that the exchange sent on a feed before this time has come. */
+  readonly onProven?: (key: string, until: EpochMillis) => void;
+  /** A feed stayed live with a new socket, but the old one may have been dead: what it carries may have been missed. */
+  readonly onUnproven?: (key: string) => void;
   /** A feed, or the market list under the key `<exchange>-markets`, changed its state or its reason. */
   readonly onFeedState: (report: FeedReport) => void;
   /**
@@ -196,6 +201,11 @@ export class ExchangeFeeds {
     return this.#feeds.get(key)?.instruments ?? [];
   }
 
+  /** Asks a feed for a sign of life; no effect for a key that is none. */
+  probe(key: string): void {
+    this.#feeds.get(key)?.probe();
+  }
+
   /** How much of the exchange's connection limit is used, and whether it keeps us away. */
   get connects(): ConnectLimiterStatus {
     return this.#limiter.status();
@@ -246,10 +256,12 @@ export class ExchangeFeeds {
       dial: this.#watch.dialFor(key, this.#dial),
       clock: this.#clock,
       random: this.#random,
-      onFrame: (bytes, receivedTime) => {
+      onFrame: (bytes, receivedTime, isFirst) => {
         this.#watch.frame(key, url, bytes, receivedTime);
-        return onFrame(bytes, receivedTime, this.#index, key);
+        return onFrame(bytes, receivedTime, this.#index, key, isFirst);
       },
+      onProven: until => this.#options.onProven?.(key, until),
+      onUnproven: () => this.#options.onUnproven?.(key),
       onRenewed: () => this.#options.onRenewed?.(key),
       onRegained: nativeCodes => {
         const regained = this.instrumentsOf(key).filter(({ nativeCode }) => nativeCodes.has(nativeCode));

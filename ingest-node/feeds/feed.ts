@@ -5,10 +5,11 @@
 import { fullJitterMs, RECONNECT_BACKOFF } from '../../shared/base/backoff.ts';
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
 import type { ExchangeAdapter } from '../exchanges/exchange-adapter.ts';
 import { conditionOf, type FeedCondition, type FeedMachineState, type LineNumber } from './feed-state.ts';
 import { type FeedEffect, type FeedMachineEvent, stepFeed } from './feed-transitions.ts';
-import { type FrameHandler, type FrameMeaning, Line } from './line.ts';
+import { type FrameMeaning, Line } from './line.ts';
 import { MarketRhythms } from './market-rhythms.ts';
 import type { ConnectLimiter } from './rate-limit.ts';
 import * as reasons from './reasons.ts';
@@ -33,11 +34,18 @@ export type FeedOptions = {
    * Called for every frame while it counts, in the order of arrival, and answers what it meant. During a planned
    * reconnection both sockets deliver for a moment: what follows drops trades it has seen.
    */
-  readonly onFrame: FrameHandler;
+  readonly onFrame: (bytes: Uint8Array, receivedTime: EpochMillis, isFirst: boolean) => FrameMeaning;
+  /** Everything that its exchange sent before this time has come. */
+  readonly onProven?: (until: EpochMillis) => void;
   /** A new socket delivers beside the one before it, and everything has been asked of it: nothing changed its state. */
   readonly onRenewed?: () => void;
   /** What these brought while the feed was up has been missed: only now their subscription stands. */
   readonly onRegained?: (nativeCodes: ReadonlySet<string>) => void;
+  /**
+   * The new socket has taken over, and since it delivers nothing was heard on the old one, which may have been dead: what
+   * it did not bring before is missing.
+   */
+  readonly onUnproven?: () => void;
   readonly onState: (report: FeedReport) => void;
 };
 
@@ -59,6 +67,8 @@ export class Feed {
   #lineCount = 0;
   #frameCount = 0;
   readonly #rhythms = new MarketRhythms();
+  /** Of the overlap of two sockets: the old one, and since when (monotonic) the new one delivers. */
+  #overlap: { readonly line: Line; readonly since: number } | null = null;
   #cancelWake: CancelTimer | null = null;
   #cancelSettle: CancelTimer | null = null;
   #cancelCheck: CancelTimer | null = null;
@@ -98,6 +108,11 @@ export class Feed {
     return { key: this.key, ...this.#condition };
   }
 
+  /** Asks its socket for a sign of life, see {@link FeedOptions.onProven}. */
+  probe(): void {
+    if ('line' in this.#state) this.#lines.get(this.#state.line)?.ping();
+  }
+
   get instruments(): readonly Instrument[] {
     return this.#instruments;
   }
@@ -115,8 +130,10 @@ export class Feed {
       nextLine: () => ++this.#lineCount,
       backoffMs: failures => fullJitterMs(failures, RECONNECT_BACKOFF, random),
     });
+    const before = this.#state;
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
+    if (before.name === 'live' && state.name === 'live' && before.line !== state.line) this.#tellIfUnproven();
     this.#tell(conditionOf(state));
   }
 
@@ -142,11 +159,24 @@ export class Feed {
       case 'settle': {
         const { line } = effect;
         this.#cancelSettle?.();
+        this.#beginOverlap();
         this.#cancelSettle = clock.setTimer(OVERLAP_MS, () => this.#dispatch({ type: 'settled', line }));
         this.#options.onRenewed?.();
         return;
       }
     }
+  }
+
+  #beginOverlap(): void {
+    const old = this.#state.name === 'live' ? this.#lines.get(this.#state.line) : undefined;
+    this.#overlap = old === undefined ? null : { line: old, since: this.#options.clock.monotonic() };
+    old?.ping();
+  }
+
+  #tellIfUnproven(): void {
+    const overlap = this.#overlap;
+    this.#overlap = null;
+    if (overlap === null || overlap.line.heardAt <= overlap.since) this.#options.onUnproven?.();
   }
 
   #startLine(line: LineNumber): void {
@@ -165,11 +195,14 @@ export class Feed {
     const started = new Line(options, {
       onFrame: (bytes, receivedTime) => {
         this.#frameCount++;
-        const meaning = onFrame(bytes, receivedTime);
+        const meaning = onFrame(bytes, receivedTime, this.#isFirst(line));
         this.#listen(meaning);
         return meaning;
       },
       onData: () => this.#onData(line, started),
+      onProven: until => {
+        if (this.#isFirst(line)) this.#options.onProven?.(until);
+      },
       onDelayed: reason => this.#dispatch({ type: 'delayed', line, reason }),
       onRefused: reason => this.#dispatch({ type: 'refused', line, reason }),
       onRegained: nativeCodes => this.#onRegained(line, nativeCodes),
@@ -182,6 +215,11 @@ export class Feed {
     });
     this.#lines.set(line, started);
     started.start();
+  }
+
+  /** Whether it is not the second line of a planned reconnection. */
+  #isFirst(line: LineNumber): boolean {
+    return 'line' in this.#state && this.#state.line === line;
   }
 
   /** Runs for every frame of data: the state machine hears of it only where it may matter. */

@@ -54,6 +54,8 @@ export type LineListener = {
   readonly onFrame: FrameHandler;
   /** After each frame that was data. */
   onData(): void;
+  /** Everything that the other side sent before this time has come. */
+  onProven(until: EpochMillis): void;
   onDelayed(reason: string): void;
   /** What of the subscription is missing, in words; `null` when nothing is any more. */
   onRefused(reason: string | null): void;
@@ -126,6 +128,16 @@ export class Line {
     return this.#isSubscribed && (this.#keeper?.isSettled ?? true);
   }
 
+  /** When a frame, ping or pong came last, monotonic; when it was made before the first one. */
+  get heardAt(): number {
+    return this.#lifeSigns.touchedAt;
+  }
+
+  /** Asks the other side for a sign of life, which says when it was asked for. In its turn, like all that we send. */
+  ping(): void {
+    this.#sender.enqueue(() => this.#socket?.ping(String(this.#clock.now())));
+  }
+
   start(): void {
     const { limiter } = this.#options;
     let isWaiting = true;
@@ -169,9 +181,7 @@ export class Line {
       onOpen: () => this.#onOpen(),
       onFrame: bytes => this.#onFrame(bytes),
       onPing: payload => this.#answerPing(payload),
-      onLifeSign: () => {
-        if (!this.#isOver) this.#lifeSigns.touch();
-      },
+      onPong: payload => this.#onPong(payload),
       onEnd: end => this.#onSocketEnd(end),
     });
     this.#after(OPEN_LIMIT_MS, () => {
@@ -247,9 +257,17 @@ export class Line {
     });
   }
 
+  /** What was sent to us before the other side read the ping has come before its answer. */
+  #onPong(payload: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#lifeSigns.touch();
+    const pingedAt = Number(Buffer.from(payload).toString('latin1'));
+    if (pingedAt > 0 && pingedAt <= this.#clock.now()) this.#listener.onProven(pingedAt);
+  }
+
   #pingEvery(ms: number): void {
     this.#after(ms, () => {
-      this.#sender.enqueue(() => this.#socket?.ping());
+      this.ping();
       this.#pingEvery(ms);
     });
   }

@@ -29,6 +29,11 @@ export class SilenceWatch {
     if (this.#cancel === null) this.#arm(this.#limitMs());
   }
 
+  /** Monotonic. */
+  get touchedAt(): number {
+    return this.#lastTouch;
+  }
+
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;

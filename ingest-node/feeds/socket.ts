@@ -7,8 +7,8 @@
 export type Socket = {
   /** Sends a text frame. Without effect on a socket that is not open. */
   send(text: string): void;
-  /** Sends a control ping. Without effect on a socket that is not open. */
-  ping(): void;
+  /** Sends a control ping, whose payload comes back with the pong. Without effect on a socket that is not open. */
+  ping(payload: string): void;
   /** Answers a ping with its payload. Without effect on a socket that is not open. */
   pong(payload: Uint8Array): void;
   /** Asks the other side to close. It may never answer: whoever calls this also sets a limit and then terminates. */
@@ -23,8 +23,8 @@ export type SocketListener = {
   onFrame(bytes: Uint8Array): void;
   /** A control ping came in. Nobody has answered it: exchanges count pongs among our messages, so its owner paces them. */
   onPing(payload: Uint8Array): void;
-  /** A control pong came in. */
-  onLifeSign(): void;
+  /** A control pong came in, with the payload of our ping. */
+  onPong(payload: Uint8Array): void;
   onEnd(end: SocketEnd): void;
 };
 

@@ -17,7 +17,7 @@ test('an open tap sees frames, what is sent and every body; a closed one nothing
   const { taken, tap, clock, watch } = watching();
   const sent: string[] = [];
   const socket = { send: (text: string) => void sent.push(text), ping() {}, pong() {}, close() {}, terminate() {} };
-  const listener = { onOpen() {}, onFrame() {}, onPing() {}, onLifeSign() {}, onEnd() {} };
+  const listener = { onOpen() {}, onFrame() {}, onPing() {}, onPong() {}, onEnd() {} };
   const dialled = watch.dialFor('upbit-0', () => socket)(URL, listener);
   for (const isOpen of [true, false]) {
     tap.isOpen = isOpen;

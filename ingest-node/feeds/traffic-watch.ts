@@ -39,7 +39,7 @@ export class TrafficWatch {
     return (url, listener) => {
       const socket = dial(url, listener);
       return {
-        ping: () => socket.ping(),
+        ping: payload => socket.ping(payload),
         pong: payload => socket.pong(payload),
         close: () => socket.close(),
         terminate: () => socket.terminate(),

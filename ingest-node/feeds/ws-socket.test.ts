@@ -57,7 +57,7 @@ function dial(target = url, compression = false) {
       framed.resolve(bytes);
     },
     onPing: payload => pinged.resolve(payload),
-    onLifeSign: signed.resolve,
+    onPong: () => signed.resolve(),
     onEnd: end => {
       ends++;
       ended.resolve(end);
@@ -139,7 +139,7 @@ describe('the handshake', () => {
   test('terminating while dialling ends it', async () => {
     const client = dial();
     client.socket.send('too early');
-    client.socket.ping();
+    client.socket.ping('');
     client.socket.terminate();
     expect(await client.ended).toMatchObject({ kind: 'failed' });
     expect(client.ends()).toBe(1);
@@ -208,7 +208,7 @@ describe('frames', () => {
   test('the answer to our ping is a sign of life', async () => {
     const client = dial();
     await client.opened;
-    client.socket.ping();
+    client.socket.ping('');
     await client.signed;
     client.socket.terminate();
     await client.ended;

@@ -37,8 +37,8 @@ export function createWsDial(options: WsSocketOptions): Dial {
       send: text => {
         if (socket.readyState === WebSocket.OPEN) socket.send(text);
       },
-      ping: () => {
-        if (socket.readyState === WebSocket.OPEN) socket.ping();
+      ping: payload => {
+        if (socket.readyState === WebSocket.OPEN) socket.ping(payload);
       },
       pong: payload => {
         if (socket.readyState === WebSocket.OPEN) socket.pong(payload);
@@ -56,7 +56,7 @@ function listen(socket: WebSocket, listener: SocketListener): void {
   // With the default binary type every message, text too, is one Buffer.
   socket.on('message', data => listener.onFrame(data as Buffer));
   socket.on('ping', payload => listener.onPing(payload));
-  socket.on('pong', () => listener.onLifeSign());
+  socket.on('pong', payload => listener.onPong(payload));
   socket.on('unexpected-response', (_request, response: IncomingMessage) => {
     const { statusCode: status = 0, headers } = response;
     const refused = { kind: 'refused', status, retryAfter: headers['retry-after'] ?? null } as const;

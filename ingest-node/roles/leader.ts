@@ -5,6 +5,7 @@ import type { Candle, Trade, TradeGap } from '../../shared/model/market-event.ts
 import type { EpochMillis } from '../../shared/model/time.ts';
 import { type ConvertedFrame, ConverterService } from '../conversion/converter-service.ts';
 import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from '../conversion/delta-books.ts';
+import type { FrameSource } from '../conversion/heard-feeds.ts';
 import type { Distributor } from '../distribution/distributor.ts';
 import type { ExchangeAdapter, InstrumentIndex } from '../exchanges/exchange-adapter.ts';
 import { fetchBookSnapshot } from '../feeds/book-snapshot.ts';
@@ -132,10 +133,13 @@ export class Leader {
 
   /** What was live while it warmed up has missed nothing; what was not is searched as after any interruption. */
   #carryOn(): void {
+    const now = this.#options.clock.now();
     for (const feeds of this.#feeds) {
       feeds.useConnectShare(1);
       for (const { key, state } of feeds.status()) {
         const symbols = feeds.instrumentsOf(key).map(({ symbol }) => symbol);
+        this.converter.beginCandles(feeds.exchange, symbols, now, { feed: key, isFirst: true });
+        if (state !== 'live') this.#interruptForGood(feeds.exchange, symbols);
         this.missedTrades.of(feeds.exchange).onFeedState(key, state, symbols, 0);
       }
     }
@@ -152,8 +156,15 @@ export class Leader {
       feeds.replan();
       const added = carried().filter(symbol => !before.has(symbol));
       this.missedTrades.of(feeds.exchange).forget(added);
-      this.converter.interrupt(feeds.exchange, added);
+      this.#interruptForGood(feeds.exchange, added);
     }
+  }
+
+  /** What these traded until now is not read back. */
+  #interruptForGood(exchange: ExchangeName, symbols: readonly string[]): void {
+    const now = this.#options.clock.now();
+    this.converter.interrupt(exchange, symbols);
+    for (const symbol of symbols) this.converter.resolve(exchange, symbol, false, now);
   }
 
   /** While another node leads: what its stream carries, so that this one continues where it leaves off. */
@@ -165,6 +176,7 @@ export class Leader {
   /**
    * One frame through the whole pipeline; the answer is for the feed it came from.
    *
+   * @param source the feed that brought it, where one did
    * @param onConverted for whoever looks for what is missing between the trades; none for frames that no feed brought
    * just now
    */
@@ -173,9 +185,10 @@ export class Leader {
     frame: Uint8Array,
     receivedTime: EpochMillis,
     instruments: InstrumentIndex,
+    source?: FrameSource,
     onConverted?: (converted: ConvertedFrame) => void,
   ): FrameMeaning {
-    const converted = this.converter.convert(adapter, frame, receivedTime, instruments);
+    const converted = this.converter.convert(adapter, frame, receivedTime, instruments, source);
     const { events, bookDeltas, control, isData } = converted;
     if (events.length > 0) this.#options.distributor.offer(events);
     onConverted?.(converted);
@@ -217,13 +230,21 @@ export class Leader {
       adapter,
       simulatorUrl,
       deltaSymbols,
-      onFrame: (bytes, receivedTime, instruments, key) => {
+      onFrame: (bytes, receivedTime, instruments, key, isFirst) => {
         const symbols = () => symbolsOf(feeds.instrumentsOf(key));
         backfill().beforeFrame(key, symbols);
-        return this.ingest(adapter, bytes, receivedTime, instruments, ({ events, trades }) => {
+        const source = { feed: key, isFirst };
+        return this.ingest(adapter, bytes, receivedTime, instruments, source, ({ events, trades }) => {
           backfill().beforeEvents(key, symbols, events);
           backfill().observe(trades);
         });
+      },
+      onProven: (key, until) => this.converter.alive(exchange, key, until),
+      onUnproven: key => {
+        const symbols = symbolsOf(feeds.instrumentsOf(key));
+        this.converter.interrupt(exchange, symbols);
+        backfill().onFeedState(key, 'connecting', symbols, 0);
+        backfill().onFeedState(key, 'live', symbols, 0);
       },
       onFeedState: report => {
         const carried = feeds.instrumentsOf(report.key);
@@ -302,6 +323,7 @@ export class Leader {
     const { clock, distributor } = this.#options;
     this.#cancelFlush = clock.setTimer(FLUSH_INTERVAL_MS, () => {
       distributor.offer(this.converter.flush(clock.now()));
+      for (const key of this.converter.takeUnheard()) for (const feeds of this.#feeds) feeds.probe(key);
       this.#flushLater();
     });
   }

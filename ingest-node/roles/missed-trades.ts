@@ -125,6 +125,8 @@ export class MissedTrades {
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
       unpublished: (past, others) => converter.unpublished(past, others),
+      onInterrupted: symbols => converter.interrupt(exchange, symbols),
+      onResolved: (symbol, isWhole) => distributor.offer(converter.resolve(exchange, symbol, isWhole, clock.now())),
       publish: events => {
         const admitted = converter.admit(this.#withinHorizon(exchange, events), clock.now());
         distributor.offer(admitted);

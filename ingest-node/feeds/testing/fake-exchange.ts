@@ -9,7 +9,7 @@ import type { Dial, SocketEnd, SocketListener } from '../socket.ts';
 export class FakeSocket {
   readonly url: string;
   readonly sent: string[] = [];
-  pings = 0;
+  readonly pingPayloads: string[] = [];
   /** Payloads of our answers to {@link ping}. */
   readonly pongs: string[] = [];
   isClosing = false;
@@ -38,7 +38,16 @@ export class FakeSocket {
   }
 
   lifeSign(): void {
-    this.#listener.onLifeSign();
+    this.pong('');
+  }
+
+  /** Answers our last ping, unless told which. */
+  pong(payload = this.pingPayloads.at(-1) ?? ''): void {
+    this.#listener.onPong(new TextEncoder().encode(payload));
+  }
+
+  get pings(): number {
+    return this.pingPayloads.length;
   }
 
   end(end: SocketEnd): void {
@@ -72,7 +81,7 @@ export class FakeNetwork {
     this.sockets.push(socket);
     return {
       send: text => void socket.sent.push(text),
-      ping: () => void socket.pings++,
+      ping: payload => void socket.pingPayloads.push(payload),
       pong: payload => void socket.pongs.push(new TextDecoder().decode(payload)),
       close: () => socket.close(),
       terminate: () => socket.terminate(),
