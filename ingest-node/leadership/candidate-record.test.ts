@@ -19,6 +19,7 @@ const CANDIDATE: CandidateRecord = {
   isDraining: true,
   successor: 'candidate-1',
   readyAfter: 1_790_000_000,
+  remembers: 1_789_999_999,
 };
 const TERM: TermRecord = {
   epoch: 1_790_000_001,
@@ -38,7 +39,7 @@ describe('what lies in ZooKeeper', () => {
 
   test('may come from an older version, which says less, or a newer one, which says more', () => {
     const { node, url, startedAt } = CANDIDATE;
-    const quiet = { sessions: 0, isDraining: false, successor: null, readyAfter: null };
+    const quiet = { sessions: 0, isDraining: false, successor: null, readyAfter: null, remembers: 0 };
     expect(readCandidateRecord(bytes({ node, url, startedAt, colour: 'red' }))).toEqual({
       node,
       url,

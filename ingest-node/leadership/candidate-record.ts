@@ -27,13 +27,15 @@ export type CandidateRecord = {
   readonly successor: string | null;
   /** The epoch whose leader it is ready to follow. */
   readonly readyAfter: number | null;
+  /** The highest epoch that it knew when it became ready: its own must be above. */
+  readonly remembers: number;
 };
 
 /** The newest term. Its epoch is the counter that never goes back. */
 export type TermRecord = {
   readonly [key: string]: unknown;
   readonly epoch: number;
-  /** Name of the candidate's node that began it. */
+  /** Name of the candidate's node that begins it; whoever led before may have written it there. */
   readonly candidate: string;
   readonly node: string;
   readonly url: string | null;
@@ -45,7 +47,7 @@ export type TermRecord = {
 export function readCandidateRecord(data: Uint8Array): CandidateRecord | null {
   const record = readObject(data);
   if (record === null) return null;
-  const { node, url, startedAt, sessions, isDraining, successor, readyAfter } = record as Partial<CandidateRecord>;
+  const { node, url, startedAt, sessions, isDraining, successor, readyAfter, remembers } = record as Partial<CandidateRecord>;
   if (!isNodeName(node) || !isUrl(url) || typeof startedAt !== 'number') return null;
   return {
     node,
@@ -55,6 +57,7 @@ export function readCandidateRecord(data: Uint8Array): CandidateRecord | null {
     isDraining: isDraining === true,
     successor: typeof successor === 'string' ? successor : null,
     readyAfter: isEpoch(readyAfter) ? readyAfter : null,
+    remembers: isEpoch(remembers) ? remembers : 0,
   };
 }
 

@@ -76,14 +76,17 @@ describeWithService('zookeeper', '[HND1] a handover by ZooKeeper', () => {
     expect(leader.owner.types).toEqual(['lead']);
   });
 
-  test('the named one dies after it was ready: the one after it leads, from the end', async () => {
+  test('the named one dies after it was ready: the one after it leads, and has to find out where the last two ended', async () => {
     const { leader, next, last, term, answer } = await joinThree();
     next.election.ready();
     expect(await answer).toBe('ready');
     next.way.blackHole();
     const released = performance.now();
     await leader.election.release({ epoch: term.epoch, offset: 77 });
-    expect((await last.owner.event('lead')).previous).toEqual({ epoch: term.epoch, end: 77 });
+    const { previous } = await last.owner.event('lead');
+    // Its term was there for it: nobody knows whether it wrote.
+    expect(previous?.epoch).toBeGreaterThan(term.epoch);
+    expect(previous?.end).toBeNull();
     const took = (await last.owner.timeOf('lead')) - released;
     console.info(`the successor died when it was ready: the next led after ${Math.round(took)} ms`);
     expect(took).toBeLessThan(TAKEOVER_MS);

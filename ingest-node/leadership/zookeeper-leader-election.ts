@@ -213,8 +213,7 @@ export class ZookeeperLeaderElection implements LeaderElection {
         this.#foreseen = this.#askMemories();
         return;
       case 'sayReady':
-        this.#own.say({ readyAfter: effect.epoch });
-        void this.#attempt(client => this.#own.write(client));
+        void this.#sayReady(effect.epoch);
         return;
       case 'seekSuccessor':
         this.#seek.ask();
@@ -296,11 +295,21 @@ export class ZookeeperLeaderElection implements LeaderElection {
       const isForeseen = this.#state.name === 'preparing' && this.#foreseen !== null;
       const { highest, faults } = await (isForeseen ? this.#foreseen! : this.#askMemories());
       this.#memoryFaults = faults;
-      const { epoch, previous, sent } = await this.#queue.beginTerm(client, place.term, highest);
-      this.#session.confirm(sent);
+      const isAcknowledged = this.#session.lease.holds();
+      const { epoch, previous, sent } = await this.#queue.beginTerm(client, place.term, highest, isAcknowledged);
+      if (sent !== null) this.#session.confirm(sent);
       this.#step({ type: 'elected', term: this.#termOf(epoch), previous });
       this.#tellMemories(epoch);
     }
+  }
+
+  /** With the epochs that others remember, so that the leader can write our term for us. */
+  async #sayReady(epoch: number | null): Promise<void> {
+    const { highest } = (await this.#foreseen) ?? { highest: 0 };
+    // Named by somebody else meanwhile, or by nobody any more.
+    if (epoch !== null && !(this.#state.name === 'preparing' && this.#state.epoch === epoch)) return;
+    this.#own.say({ readyAfter: epoch, remembers: highest });
+    await this.#attempt(client => this.#own.write(client));
   }
 
   async #seekOnce(client: ZookeeperClient): Promise<void> {

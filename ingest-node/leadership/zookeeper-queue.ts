@@ -11,6 +11,7 @@ import { nextEpoch } from './epoch-memory.ts';
 import type { LeaderInfo, PreviousTerm, TermEnd } from './leader-election.ts';
 import { type Moment, momentOf } from './lease.ts';
 import type { Operation, ZookeeperClient } from './zookeeper-client.ts';
+import { isFault } from './zookeeper-error.ts';
 import { CANDIDATES, inOrder, isEmpty, pathOf, readLasting, readOrNull, sequenceOf, TERM } from './zookeeper-layout.ts';
 import type { ZookeeperOwnNode } from './zookeeper-own-node.ts';
 
@@ -26,9 +27,13 @@ export type Place =
 /** The term node as it was read. `version` is what the next term must find unchanged. */
 export type NewestTerm = { readonly record: TermRecord | null; readonly version: number };
 
-export type BegunTerm = { readonly epoch: number; readonly previous: PreviousTerm | null; readonly sent: Moment };
+/** `sent`: when the write was that has been acknowledged for it. */
+export type BegunTerm = { readonly epoch: number; readonly previous: PreviousTerm | null; readonly sent: Moment | null };
 
 export type Succession = 'ready' | 'waiting' | 'nobody';
+
+/** Another candidate, by the name of its node. */
+type Named = { readonly name: string; readonly record: CandidateRecord };
 
 type Predecessor = { readonly name: string; readonly record: CandidateRecord | null };
 
@@ -42,6 +47,8 @@ export class ZookeeperQueue {
   #term: { readonly record: TermRecord; readonly version: number } | null = null;
   /** The highest epoch that ever stood in the term node: somebody may overwrite it. */
   #highest = 0;
+  /** Named by us, and ready to lead after us. */
+  #successor: Named | null = null;
   #strange: readonly string[] = [];
 
   constructor(own: ZookeeperOwnNode, clock: Clock) {
@@ -69,6 +76,7 @@ export class ZookeeperQueue {
   forget(): void {
     this.#own.forget();
     this.#term = null;
+    this.#successor = null;
   }
 
   /**
@@ -101,17 +109,24 @@ export class ZookeeperQueue {
 
   /**
    * Begins a term: writes its epoch if our node is there and nobody has begun one since `newest` was read.
-   * A term of ours whose answer was lost is taken up as it is.
+   * A term of ours whose answer was lost, or that the leader before us has written, is taken up as it is.
    *
    * @param elsewhere the highest epoch known elsewhere
+   * @param isAcknowledged a write of ours has been, so short a time ago that nobody else can lead: a term that is there
+   *   need not be asked for again, while everybody waits
    * @throws `noNode` when our node is gone, `badVersion` when somebody was faster
    */
-  async beginTerm(client: ZookeeperClient, newest: NewestTerm, elsewhere: number): Promise<BegunTerm> {
+  async beginTerm(
+    client: ZookeeperClient,
+    newest: NewestTerm,
+    elsewhere: number,
+    isAcknowledged: boolean,
+  ): Promise<BegunTerm> {
     const { record: last, version } = newest;
     const candidate = this.#own.name ?? '';
     if (last?.candidate === candidate) {
-      const sent = momentOf(this.#clock);
-      await client.commit([this.#own.check(), { type: 'check', path: TERM, version }]);
+      const sent = isAcknowledged ? null : momentOf(this.#clock);
+      if (sent !== null) await client.commit([this.#own.check(), { type: 'check', path: TERM, version }]);
       this.#term = { record: last, version };
       return { epoch: last.epoch, previous: last.previous, sent };
     }
@@ -151,17 +166,21 @@ export class ZookeeperQueue {
       const record = readCandidateRecord(state.data);
       // It will be the next, but speaks no language of ours.
       if (record === null) break;
+      const isReady = record.readyAfter === epoch;
+      this.#successor = isReady ? { name, record } : null;
       this.#own.say({ successor: name });
       await this.#own.write(client);
-      return record.readyAfter === epoch ? 'ready' : 'waiting';
+      return isReady ? 'ready' : 'waiting';
     }
+    this.#successor = null;
     this.#own.say({ successor: null });
     await this.#own.write(client);
     return 'nobody';
   }
 
   /**
-   * Writes where our term ended and ends our candidacy, both or neither.
+   * Writes where our term ended and ends our candidacy, both or neither. A successor that is ready finds its own term
+   * there in the same moment: everybody waits for it, and each write takes the time of the slowest disk of a majority.
    *
    * @throws `noNode` or `badVersion` when the term is ours no more: also when an earlier call did it and its answer was lost
    */
@@ -169,10 +188,29 @@ export class ZookeeperQueue {
     const { name } = this.#own;
     if (this.#term === null || name === null) return;
     const { record, version } = this.#term;
-    await client.commit([
-      { type: 'set', path: TERM, data: writeRecord({ ...record, end: end.offset }), version },
-      { type: 'remove', path: pathOf(name) },
-    ]);
+    const leave = (newest: TermRecord, ...checks: Operation[]) =>
+      client.commit([
+        { type: 'set', path: TERM, data: writeRecord(newest), version },
+        { type: 'remove', path: pathOf(name) },
+        ...checks,
+      ]);
+    const successor = this.#own.record.successor === this.#successor?.name ? this.#successor : null;
+    if (successor !== null) {
+      try {
+        await leave(this.#termAfter(record, end, successor), { type: 'check', path: pathOf(successor.name) });
+        return;
+      } catch (error) {
+        // The successor is gone, or we are: what is left to say tells which.
+        if (!isFault(error, 'noNode')) throw error;
+      }
+    }
+    await leave({ ...record, end: end.offset });
+  }
+
+  #termAfter(ours: TermRecord, { epoch, offset }: TermEnd, { name, record }: Named): TermRecord {
+    const { node, url, remembers } = record;
+    const next = nextEpoch(Math.max(this.#highest, remembers), this.#clock);
+    return { ...ours, epoch: next, candidate: name, node, url, end: null, previous: { epoch, end: offset } };
   }
 
   /**
