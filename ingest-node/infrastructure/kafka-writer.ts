@@ -72,15 +72,16 @@ export class KafkaWriter implements PathWriter {
       return { writer, position: known.position, lineage: known.lineage };
     }
     this.#pen = null;
-    // Side by side, because everybody waits meanwhile. Who finds no topic, or nobody to ask, finds out below.
-    const [tail] = await Promise.all([
+    // Side by side, because everybody waits meanwhile. Who finds no topic, or nobody to ask, finds out below. Somebody
+    // higher who loses the name by this takes it again with the next write.
+    const [tail, identity] = await Promise.all([
       this.#readTail().catch(() => null),
-      connection.findCoordinator(PEN).catch(() => {}),
+      connection.nextIdentity(PEN).catch(() => null),
       ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]),
     ]);
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#pen = await this.#raise(writer, attempt === 1 ? tail : null);
+        this.#pen = await this.#raise(writer, attempt === 1 ? { tail, identity } : { tail: null, identity: null });
         const { position, lineage } = this.#pen;
         if (position !== null) this.#options.onArrived?.(position);
         return { writer, position, lineage };
@@ -90,11 +91,14 @@ export class KafkaWriter implements PathWriter {
     }
   }
 
-  /** @param known the end of the stream, when it was read just now */
-  async #raise(writer: number, known: KafkaTail | null): Promise<Pen> {
-    let tail = known ?? (await this.#readTail());
+  /** @param known the end of the stream and the name, when they were read and taken just now */
+  async #raise(
+    writer: number,
+    known: { readonly tail: KafkaTail | null; readonly identity: ProducerIdentity | null },
+  ): Promise<Pen> {
+    let tail = known.tail ?? (await this.#readTail());
     if (tail.writer > writer) throw new FencedError('kafka', tail.writer);
-    const identity = await this.#options.connection.nextIdentity(PEN);
+    const identity = known.identity ?? (await this.#options.connection.nextIdentity(PEN));
     const pen: Pen = { ...tail, writer, identity, isFresh: true, sequences: new Map() };
     while (!(await this.#append(pen, [this.#mark(pen, 'fence')]))) {
       // Somebody wrote between the look and the fence, and nobody can any more: a second record says what is true.

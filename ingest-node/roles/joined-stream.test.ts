@@ -70,7 +70,7 @@ class Node {
       const tail = await this.service.fence(epoch);
       return { tails: [{ name: 'redis', tail, source: this.service.source! }], failures: [], higher: null } as const;
     };
-    const { lineage } = await takeOver({ epoch, log: this.log, clock, fence, ...this.#reader });
+    const { lineage } = await takeOver({ epoch, log: this.log, clock, end: null, fence, ...this.#reader });
     await this.settle();
     this.log.beginEpoch(epoch, lineage);
     this.service.publish({ epoch, log: this.log, onFenced: () => {} });

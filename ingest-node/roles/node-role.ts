@@ -204,7 +204,8 @@ export class NodeRole {
   async #lead(term: Term, previous: { readonly epoch: number; readonly end: number | null } | null): Promise<void> {
     const { log, clock, infrastructure, sessions, election, records, logger } = this.#options;
     const began = clock.monotonic();
-    if (previous !== null && previous.end !== null) await this.#followUntil({ ...previous, offset: previous.end });
+    const end = previous === null || previous.end === null ? null : { epoch: previous.epoch, offset: previous.end };
+    if (end !== null) await this.#followUntil(end);
     await this.#joined.settle(PAST_WITHIN_MS);
     this.#follower.stop('about to lead');
     try {
@@ -213,6 +214,7 @@ export class NodeRole {
         epoch: term.epoch,
         log,
         clock,
+        end,
         fence,
         ...this.#reader,
       });

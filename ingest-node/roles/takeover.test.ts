@@ -5,7 +5,7 @@ import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { MemorySource } from '../../shared/stream/testing/memory-source.ts';
 import { Publisher } from '../../shared/stream/testing/publisher.ts';
 import type { FenceReport } from '../infrastructure/composite-service.ts';
-import { OutrankedError, takeOver } from './takeover.ts';
+import { OutrankedError, type TakeoverOptions, takeOver } from './takeover.ts';
 
 /** A leader of epoch 10 that published `total` trades, and a path that has the first `onPath` of them. */
 function stage({ own, onPath }: { own: number; onPath: number | null }) {
@@ -26,12 +26,17 @@ function stage({ own, onPath }: { own: number; onPath: number | null }) {
   return { clock, log, path, told, report: { tails, failures: [], higher: null } satisfies FenceReport };
 }
 
-async function run(staged: ReturnType<typeof stage>, report: FenceReport = staged.report) {
+async function run(
+  staged: ReturnType<typeof stage>,
+  report: FenceReport = staged.report,
+  end: TakeoverOptions['end'] = null,
+) {
   const { clock, log } = staged;
   const taking = takeOver({
     epoch: 20,
     log,
     clock,
+    end,
     fence: async () => report,
     onBeforeReset: ({ reason }) => staged.told.push(`${reason} at ${log.position.offset}`),
     onReset: ({ position }) => staged.told.push(`begun anew at ${position.offset}`),
@@ -46,6 +51,25 @@ const trades = (log: StreamLog) =>
   Array.from({ length: log.ring.end }, (_, number) => log.ring.at(number)?.batch.events ?? [])
     .flat()
     .map(event => (event.type === 'trade' ? event.id : event.type));
+
+describe('[HND1] a leader that has said where it ended', () => {
+  // A path that is away altogether would be waited for.
+  const never: FenceReport = { tails: [], failures: [{ name: 'redis', error: new Error('away') }], higher: null };
+
+  test('keeps nobody waiting for the paths who has heard all of it', async () => {
+    const staged = stage({ own: 5, onPath: 5 });
+    const { lineage, read, faults } = await run(staged, never, { epoch: 10, offset: 5 });
+    expect(lineage.at(-1)).toEqual({ epoch: 10, end: 5 });
+    expect({ read, faults }).toEqual({ read: null, faults: [] });
+  });
+
+  test('is read to its end by who has not', async () => {
+    const staged = stage({ own: 3, onPath: 5 });
+    const { lineage } = await run(staged, staged.report, { epoch: 10, offset: 5 });
+    expect(lineage.at(-1)).toEqual({ epoch: 10, end: 5 });
+    expect(staged.told).toEqual(['4', '5']);
+  });
+});
 
 describe('[EPO1] the longest tail is the end of the old epoch', () => {
   test("a path's, of which the rest is read", async () => {

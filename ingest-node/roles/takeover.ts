@@ -10,6 +10,8 @@ export type TakeoverOptions = {
   readonly epoch: number;
   readonly log: StreamLog;
   readonly clock: Clock;
+  /** Where the leader before has ended its term by its own word; `null`: it did not come to say so. */
+  readonly end: Position | null;
   /** Keeps everybody lower from writing to the paths, and says where each of them ends. */
   readonly fence: (epoch: number, withinMs: number) => Promise<FenceReport>;
   /** As when the log is followed: of what was read each batch, or the jump to a snapshot, before and after it is made. */
@@ -49,13 +51,18 @@ const PATH_WITHIN_MS = 300;
  * included, and takes what the log lacks of it. The end of the log is then the end of the old epoch. Nobody may feed the
  * log meanwhile.
  *
+ * A leader that has said where it ended writes no more, and its own fence keeps everybody lower out. A log that is there
+ * lacks nothing, and each path is fenced when it is first written: nobody has to wait for the slowest of them.
+ *
  * A node that has followed nothing knows no trade, and so could not see which ones it missed until its feeds were open.
  * It must not let readers go on as if there were none: its epoch begins without a lineage, which they take for the loss it is.
  *
  * @throws OutrankedError
  */
 export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport> {
-  const { epoch, log, clock, fence, read = catchUp } = options;
+  const { epoch, log, clock, end, fence, read = catchUp } = options;
+  const isThere = end !== null && log.position.epoch > 0 && comparePositions(log.position, end) === 0;
+  if (isThere) return { lineage: extendLineage(log.lineage, log.position), read: null, faults: [] };
   const { tails, failures, higher } = await fence(epoch, PATH_WITHIN_MS);
   if (higher !== null) throw new OutrankedError(higher);
   const faults = failures.map(({ name, error }) => `${name}: ${error.message}`);
