@@ -89,14 +89,14 @@ export class ZookeeperQueue {
   async look(client: ZookeeperClient, sessionId: string, onOwnEnd: () => void, onChange: () => void): Promise<Place> {
     const names = await this.#own.take(client);
     const own = this.#own.name ?? '';
-    const state = await readOrNull(client, pathOf(own));
-    if (state === null) return { kind: 'lost', reason: `${own} was removed` };
-    if (state.ephemeralOwner !== sessionId) return { kind: 'lost', reason: `${own} belongs to another session` };
-    await client.watchEnd(pathOf(own), onOwnEnd);
-
     const strange = names.filter(name => readCandidateName(name) === null);
-    const before = await this.#findPredecessor(client, names, own, strange, onChange);
-    const newest = await this.#readTerm(client, before === null ? undefined : onChange, strange);
+    // Side by side, because a successor learns by this that it leads. A term that was read too early is refused by its version.
+    const [loss, before, newest] = await Promise.all([
+      this.#ownLoss(client, sessionId, onOwnEnd),
+      this.#findPredecessor(client, names, own, strange, onChange),
+      this.#readTerm(client, onChange, strange),
+    ]);
+    if (loss !== null) return { kind: 'lost', reason: loss };
     this.#strange = strange;
     if (before === null) return { kind: 'first', term: newest };
     const { record } = newest;
@@ -236,7 +236,17 @@ export class ZookeeperQueue {
     return null;
   }
 
-  async #readTerm(client: ZookeeperClient, onChange: (() => void) | undefined, strange: string[]): Promise<NewestTerm> {
+  /** Why our node is not ours, if it is not; otherwise its end is watched. */
+  async #ownLoss(client: ZookeeperClient, sessionId: string, onEnd: () => void): Promise<string | null> {
+    const own = this.#own.name ?? '';
+    const state = await readOrNull(client, pathOf(own));
+    if (state === null) return `${own} was removed`;
+    if (state.ephemeralOwner !== sessionId) return `${own} belongs to another session`;
+    await client.watchEnd(pathOf(own), onEnd);
+    return null;
+  }
+
+  async #readTerm(client: ZookeeperClient, onChange: () => void, strange: string[]): Promise<NewestTerm> {
     const { data, version } = await readLasting(client, TERM, onChange);
     const record = readTermRecord(data);
     if (record === null && !isEmpty(data)) strange.unshift('term');
