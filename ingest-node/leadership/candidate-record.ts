@@ -47,7 +47,8 @@ export type TermRecord = {
 export function readCandidateRecord(data: Uint8Array): CandidateRecord | null {
   const record = readObject(data);
   if (record === null) return null;
-  const { node, url, startedAt, sessions, isDraining, successor, readyAfter, remembers } = record as Partial<CandidateRecord>;
+  const { node, url, startedAt, sessions, isDraining, successor, readyAfter, remembers } =
+    record as Partial<CandidateRecord>;
   if (!isNodeName(node) || !isUrl(url) || typeof startedAt !== 'number') return null;
   return {
     node,

@@ -6,7 +6,9 @@ import { CANDIDATES, inOrder, pathOf } from './zookeeper-layout.ts';
 export type Identity = { readonly node: string; readonly url: string | null };
 
 /** What changes about a candidate while it stands. */
-export type Saying = Partial<Pick<CandidateRecord, 'sessions' | 'isDraining' | 'successor' | 'readyAfter' | 'remembers'>>;
+export type Saying = Partial<
+  Pick<CandidateRecord, 'sessions' | 'isDraining' | 'successor' | 'readyAfter' | 'remembers'>
+>;
 
 /** This node's own node in the queue: its name, and what it says. What should be said and what lies there are two things. */
 export class ZookeeperOwnNode {
@@ -18,7 +20,16 @@ export class ZookeeperOwnNode {
 
   constructor(identity: Identity, startedAt: number) {
     const { node, url } = identity;
-    this.#record = { node, url, startedAt, sessions: 0, isDraining: false, successor: null, readyAfter: null, remembers: 0 };
+    this.#record = {
+      node,
+      url,
+      startedAt,
+      sessions: 0,
+      isDraining: false,
+      successor: null,
+      readyAfter: null,
+      remembers: 0,
+    };
   }
 
   /** `null` until it is created. */

@@ -28,7 +28,11 @@ export type Place =
 export type NewestTerm = { readonly record: TermRecord | null; readonly version: number };
 
 /** `sent`: when the write was that has been acknowledged for it. */
-export type BegunTerm = { readonly epoch: number; readonly previous: PreviousTerm | null; readonly sent: Moment | null };
+export type BegunTerm = {
+  readonly epoch: number;
+  readonly previous: PreviousTerm | null;
+  readonly sent: Moment | null;
+};
 
 export type Succession = 'ready' | 'waiting' | 'nobody';
 
