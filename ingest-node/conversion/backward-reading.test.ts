@@ -113,7 +113,7 @@ function readAll(world: World, ids: 'unordered' | 'separate', calendar: Calendar
     const finding = reading.take(page);
     if (finding.next !== 'more') {
       const oldestDay = dayOf(now, calendar) - 7 * DAY_MS;
-      return { ...finding, requests, oldestDay, missed: memory.unpublished(finding.found, miss.before), reading };
+      return { next: finding.next, oldestDay, missed: memory.unpublished(finding.found, miss.before) };
     }
     now += pageTakesMs;
   }

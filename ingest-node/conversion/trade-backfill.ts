@@ -41,8 +41,11 @@ export type TradeBackfillOptions = Pick<
 /** After a feed delivers again, until its subscription has surely been answered for every instrument. */
 const SETTLE_MS = 1_500;
 
-/** Longer than it takes to read all markets of an exchange back within its limits: 171 s at Upbit. */
-const DOUBT_MS = 300_000;
+/**
+ * Longer than it takes to read all markets of an exchange back within its limits: 342 s at Upbit where a midnight lies
+ * between, since each of 855 markets then takes two pages and five are read a second.
+ */
+const DOUBT_MS = 400_000;
 
 /** `miss` is `null` where nothing is missing and only an anchor is wanted. */
 type Task = TradeTask & { readonly miss: Miss | null };
