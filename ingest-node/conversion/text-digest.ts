@@ -3,11 +3,13 @@
  * number keeps none of the texts alive. Of so many bits, a trillion pairs of different runs hold an equal one once in nine thousand.
  */
 export class TextDigest {
-  #one = 0x811c9dc5;
+  // As a signed integer: V8 keeps a larger one as a double, in a new box for every change.
+  #one = 0x811c9dc5 | 0;
   #other = 0x2545f491;
 
   add(text: string): void {
-    let [one, other] = [this.#one, this.#other];
+    let one = this.#one;
+    let other = this.#other;
     for (let at = 0; at < text.length; at += 1) {
       const code = text.charCodeAt(at);
       one = Math.imul(one ^ code, 0x01000193);
