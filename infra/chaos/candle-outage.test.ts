@@ -1,9 +1,10 @@
 import { afterEach, expect, it } from 'vitest';
 import { Distributor } from '../../ingest-node/distribution/distributor.ts';
+import type { Heartbeat } from '../../ingest-node/exchanges/exchange-adapter.ts';
 import { EXCHANGE_ADAPTERS } from '../../ingest-node/exchanges/registry.ts';
 import { silentLogger } from '../../ingest-node/operations/logger.ts';
 import { Leader } from '../../ingest-node/roles/leader.ts';
-import type { Candle } from '../../shared/model/market-event.ts';
+import type { Candle, Trade } from '../../shared/model/market-event.ts';
 import { MINUTE_MS } from '../../shared/model/time.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { startSimulator } from '../exchange-simulator/simulator.ts';
@@ -20,35 +21,51 @@ const told = (candles: readonly Candle[]): object =>
     candles.map(({ symbol, open, high, low, close, volume }) => [symbol, { open, high, low, close, volume }]),
   );
 
+const HOUR = 3_600_000;
+
 type Name = 'binance' | 'upbit' | 'bithumb';
 
 /** A leader of these exchanges over the simulator, in fast minutes, and every candle that it publishes. */
-async function startWorld(names: readonly Name[], instrumentsPerFeed: number, eventsPerSecond: number) {
+async function startWorld(
+  names: readonly Name[],
+  instrumentsPerFeed: number,
+  eventsPerSecond: number,
+  heartbeat: Partial<Heartbeat> = {},
+) {
   const clock = steadyClock(20);
   const { now } = clock;
-  const quiet = { idleTimeoutMs: 3_600_000, statusIntervalMs: 3_600_000 };
+  const quiet = { idleTimeoutMs: HOUR, statusIntervalMs: HOUR };
   const simulator = await startSimulator({ instruments: 40, eventsPerSecond, now, ...quiet });
   stops.push(() => simulator.stop());
   const log = new StreamLog();
   const distributor = new Distributor({ log, clock, onHeartbeat: () => {} });
   const candles: Candle[] = [];
+  /** When each of them was published. */
+  const times: number[] = [];
+  const states: string[] = [];
+  const trades: Trade[] = [];
   let next = 0;
   log.onChange(() => {
     for (; next < log.ring.end; next += 1) {
-      for (const event of log.ring.at(next)?.batch.events ?? []) if (event.type === 'candle') candles.push(event);
+      for (const event of log.ring.at(next)?.batch.events ?? []) {
+        if (event.type === 'trade') trades.push(event);
+        if (event.type === 'candle') times[candles.push(event) - 1] = now();
+      }
     }
   });
   distributor.begin({ epoch: 1_785_397_200, mayWrite: () => true }, []);
   const leader = new Leader({
     adapters: names.map(name => {
       const adapter = EXCHANGE_ADAPTERS[name];
-      return { ...adapter, limits: { ...adapter.limits, instrumentsPerFeed } };
+      const limits = { ...adapter.limits, instrumentsPerFeed };
+      return { ...adapter, limits, heartbeat: { ...adapter.heartbeat, ...heartbeat } };
     }),
     simulatorUrl: simulator.url,
     distributor,
     clock,
     logger: silentLogger,
     onInstruments: () => {},
+    onFeedState: (_, { state }) => states.push(state),
   });
   stops.push(() => leader.stop());
   leader.start();
@@ -63,6 +80,9 @@ async function startWorld(names: readonly Name[], instrumentsPerFeed: number, ev
     now,
     isLive,
     candles,
+    times,
+    trades,
+    states,
     reach: (time: number) => expect.poll(now, { timeout: 60_000, interval: 5 }).toBeGreaterThan(time),
     closedOf: (name: Name, minute: number) =>
       candles.filter(({ exchange, openTime, closed }) => exchange === name && openTime === minute && closed),
@@ -132,3 +152,60 @@ it('one of two sockets dies in silence seconds before the minute ends: nothing w
   }
   world.expectEachClosedOnce();
 });
+
+it('quiet markets on quiet feeds are closed in time, by a sign of life', { timeout: 60_000 }, async () => {
+  const world = await startWorld(['upbit', 'bithumb'], 2, 2, { controlPingEveryMs: null, silenceLimitMs: HOUR });
+  const { simulator, now, reach, candles, times, truthOf, closedOf } = world;
+  const minute = Math.ceil((now() + 3_000) / MINUTE_MS) * MINUTE_MS;
+  await reach(minute + 3 * MINUTE_MS + 10_000);
+  const waits = candles.flatMap(({ openTime, closed }, index) =>
+    closed && openTime >= minute ? [times[index]! - openTime - MINUTE_MS] : [],
+  );
+  console.log(
+    'WAITS',
+    waits
+      .map(x => Math.round(x))
+      .sort((a, b) => a - b)
+      .join(' '),
+  );
+  expect(waits.length).toBeGreaterThan(3);
+  // 50 ms of this machine are a second here.
+  expect(Math.max(...waits)).toBeLessThan(12_000);
+  for (const name of ['upbit', 'bithumb'] as const) {
+    for (const openTime of [minute, minute + MINUTE_MS, minute + 2 * MINUTE_MS]) {
+      expect(told(closedOf(name, openTime)), `${name} ${openTime}`).toEqual(truthOf(name, openTime));
+    }
+  }
+  expect(simulator.bans.total).toBe(0);
+});
+
+it('a socket that is dead when it is replaced by plan: what it did not bring is read back, and nothing wrong is closed', {
+  timeout: 60_000,
+}, async () => {
+  const world = await startWorld(['upbit', 'bithumb'], 250, 60, { maxAgeMs: 78_000 });
+  const { simulator, now, reach, states, trades, truthOf, closedOf } = world;
+  const minute = Math.ceil((now() + 3_000) / MINUTE_MS) * MINUTE_MS;
+  await reach(minute + 54_000);
+  const before = states.length;
+  expect(simulator.faults.inject({ fault: 'halfOpen' }).struck).toBe(2);
+  await reach(minute + 2 * MINUTE_MS + 8_000);
+  expect(states.slice(before), 'nobody noticed').toEqual([]);
+  for (const name of ['upbit', 'bithumb'] as const) {
+    const known = new Set(trades.filter(({ exchange }) => exchange === name).map(contentOf));
+    const missing = simulator.truth
+      .trades(name)
+      .filter(({ exchangeTime }) => exchangeTime >= minute && exchangeTime < minute + 2 * MINUTE_MS)
+      .filter(trade => !known.has(contentOf(trade)));
+    expect(missing, `${name} trades`).toEqual([]);
+    for (const openTime of [minute, minute + MINUTE_MS]) {
+      const closed = told(closedOf(name, openTime));
+      if (name === 'bithumb') expect(closed).toEqual(truthOf(name, openTime));
+      else expect(truthOf(name, openTime)).toMatchObject(closed);
+    }
+  }
+  world.expectEachClosedOnce();
+});
+
+function contentOf(trade: Pick<Trade, 'symbol' | 'exchangeTime' | 'price' | 'size'>): string {
+  return `${trade.symbol} ${trade.exchangeTime} ${trade.price} ${trade.size}`;
+}

@@ -92,6 +92,25 @@ describe('candle builder', () => {
     expect(builder.resolve('bithumb', 'BTC/KRW', true).candles).toEqual([]);
   });
 
+  it('puts a fetched trade between those of the same time that came before the interruption and after it', () => {
+    const builder = observing();
+    const first = at(1_000, { price: '2' });
+    builder.observe(first, source);
+    builder.add(first);
+    builder.interrupt('bithumb', ['BTC/KRW']);
+    builder.observe(at(30_000), source);
+    builder.add(at(30_000, { price: '9', backfilled: true }));
+    builder.add(at(1_000, { price: '3', receivedTime: start + 40_000 }), true);
+    builder.add(at(30_000, { price: '8', receivedTime: start + 40_000 }), true);
+    expect(builder.resolve('bithumb', 'BTC/KRW', true).candles).toMatchObject([{ open: '2', close: '9' }]);
+    builder.add(at(MINUTE_MS, { price: '5' }));
+    expect(builder.add(at(MINUTE_MS, { price: '4', receivedTime: start + 70_000 }), true)).toMatchObject({
+      open: '4',
+      close: '5',
+    });
+    expect(builder.add(at(MINUTE_MS, { price: '6' }))).toMatchObject({ open: '4', close: '6' });
+  });
+
   it('forgets what an interruption fell into when something stays missing', () => {
     const builder = observing();
     builder.add(at(1_000));

@@ -8,8 +8,9 @@
  * it is as good as any other, and when that cannot be, it has none.
  *
  * A trade belongs to the minute of its `exchangeTime`; without one, to the minute in which it came. Opening and closing
- * price are those of the earliest and the latest trade by that time, of equals by arrival, so trades that were fetched
- * afterwards find their place as long as their minute is not closed.
+ * price are those of the earliest and the latest trade by that time, so trades that were fetched afterwards find their
+ * place as long as their minute is not closed. Of equals the order of arrival counts; a fetched one stands between what
+ * came before the interruption and what came after it.
  */
 import { addDecimals, compareDecimals, type Decimal, multiplyDecimals } from '../../shared/model/decimal.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
@@ -29,18 +30,25 @@ type Observed = {
   since: EpochMillis | null;
   /** The same, once all that interruptions made it miss is read back; `null` where nothing is in doubt. */
   sinceIfWhole: EpochMillis | null;
+  /** When its last trade came that no interruption kept back; fetched ones take their place after it. */
+  interruptedAt: EpochMillis | null;
+  /** When its newest trade came on a socket. */
+  heardAt: EpochMillis;
   /** Those that are not closed. */
   readonly minutes: Map<EpochMillis, Minute>;
   /** Opening time of the newest minute that is closed. */
   closed: EpochMillis;
 };
 
+/** When a trade happened, and, of those that happened at the same time, when it came or should have come. */
+type Place = { readonly time: EpochMillis; readonly came: EpochMillis };
+
 type Minute = {
   readonly openTime: EpochMillis;
   /** The one that came last. */
   newest: Trade;
-  firstTime: EpochMillis;
-  lastTime: EpochMillis;
+  first: Place;
+  last: Place;
   open: Decimal;
   high: Decimal;
   low: Decimal;
@@ -60,23 +68,37 @@ export class CandleBuilder {
     else {
       observed.source = source;
       observed.since ??= receivedTime;
+      observed.heardAt = receivedTime;
     }
   }
 
   /** Nothing of this instrument is missed from this time on; what was before is not known. */
   begin(exchange: ExchangeName, symbol: string, since: EpochMillis, source: FrameSource): void {
     const closed = this.#observed.get(`${exchange}:${symbol}`)?.closed ?? Number.NEGATIVE_INFINITY;
-    const observed = { source, since, sinceIfWhole: null, minutes: new Map(), closed };
+    const observed = {
+      source,
+      since,
+      sinceIfWhole: null,
+      interruptedAt: null,
+      heardAt: since,
+      minutes: new Map(),
+      closed,
+    };
     this.#observed.set(`${exchange}:${symbol}`, observed);
   }
 
-  /** Something of these instruments may be missed from now on, until they are heard again. */
-  interrupt(exchange: ExchangeName, symbols: Iterable<string>): void {
+  /**
+   * Something of these instruments may be missed from now on, until they are heard again.
+   *
+   * @param at since when it may be, where that was before what was heard last
+   */
+  interrupt(exchange: ExchangeName, symbols: Iterable<string>, at?: EpochMillis): void {
     for (const symbol of symbols) {
       const observed = this.#observed.get(`${exchange}:${symbol}`);
       if (observed === undefined) continue;
       observed.sinceIfWhole ??= observed.since;
       observed.since = null;
+      observed.interruptedAt = at ?? observed.heardAt;
     }
   }
 
@@ -114,21 +136,24 @@ export class CandleBuilder {
   /**
    * The open candle with this trade in it, which must not have been added before. `null` in a minute that has none, or none
    * so far; `'refused'` when its minute is closed, and for a trade from the future.
+   *
+   * @param isFetched whether it came by no socket
    */
-  add(trade: Trade): Candle | 'refused' | null {
+  add(trade: Trade, isFetched = false): Candle | 'refused' | null {
     const observed = this.#observed.get(`${trade.exchange}:${trade.symbol}`);
     const time = trade.exchangeTime ?? trade.receivedTime;
     const openTime = Math.floor(time / MINUTE_MS) * MINUTE_MS;
     if (openTime > trade.receivedTime + FUTURE_LIMIT_MS) return 'refused';
     if (observed === undefined || !isObserved(openTime, observed.sinceIfWhole ?? observed.since)) return null;
-    const { minutes, closed, since } = observed;
+    const { minutes, closed, since, interruptedAt } = observed;
+    const place = { time, came: (isFetched ? interruptedAt : null) ?? trade.receivedTime };
     let minute = minutes.get(openTime);
     if (minute === undefined && openTime <= closed) return 'refused';
     if (minute === undefined) {
-      minute = minuteOf(trade, time, openTime);
+      minute = minuteOf(trade, place, openTime);
       minutes.set(openTime, minute);
       if (minutes.size > MOST_MINUTES) giveUpOldest(observed);
-    } else include(minute, trade, time);
+    } else include(minute, trade, place);
     return isObserved(openTime, since) ? candleOf(minute, trade) : null;
   }
 }
@@ -144,24 +169,24 @@ function giveUpOldest(observed: Observed): void {
   observed.closed = Math.max(observed.closed, oldest);
 }
 
-function minuteOf(trade: Trade, time: EpochMillis, openTime: EpochMillis): Minute {
+function minuteOf(trade: Trade, place: Place, openTime: EpochMillis): Minute {
   const { price, size } = trade;
   const prices = { open: price, high: price, low: price, close: price };
   return {
-    ...{ openTime, newest: trade, firstTime: time, lastTime: time, ...prices },
+    ...{ openTime, newest: trade, first: place, last: place, ...prices },
     ...{ volume: size, quoteVolume: multiplyDecimals(price, size) },
   };
 }
 
-function include(minute: Minute, trade: Trade, time: EpochMillis): void {
+function include(minute: Minute, trade: Trade, place: Place): void {
   const { price, size } = trade;
   minute.newest = trade;
-  if (time < minute.firstTime) {
-    minute.firstTime = time;
+  if (isBefore(place, minute.first)) {
+    minute.first = place;
     minute.open = price;
   }
-  if (time >= minute.lastTime) {
-    minute.lastTime = time;
+  if (!isBefore(place, minute.last)) {
+    minute.last = place;
     minute.close = price;
   }
   if (compareDecimals(price, minute.high) > 0) minute.high = price;
@@ -170,14 +195,18 @@ function include(minute: Minute, trade: Trade, time: EpochMillis): void {
   minute.quoteVolume = addDecimals(minute.quoteVolume, multiplyDecimals(price, size));
 }
 
+function isBefore(one: Place, other: Place): boolean {
+  return one.time < other.time || (one.time === other.time && one.came < other.came);
+}
+
 function candleOf(minute: Minute, { exchange, symbol, receivedTime }: Trade): Candle {
-  const { openTime, lastTime, open, high, low, close, volume, quoteVolume } = minute;
+  const { openTime, last, open, high, low, close, volume, quoteVolume } = minute;
   return {
     type: 'candle',
     offset: 0,
     exchange,
     symbol,
-    exchangeTime: lastTime,
+    exchangeTime: last.time,
     receivedTime,
     interval: '1m',
     openTime,

@@ -58,16 +58,16 @@ export class CandleService {
    */
   add(trade: Trade, now: EpochMillis, source: FrameSource | null): readonly Candle[] | 'refused' {
     if (this.#rules.get(trade.exchange) !== 'fromTrades') return [];
-    const candle = this.#builder.add(trade);
+    const candle = this.#builder.add(trade, source === null);
     if (candle === null || candle === 'refused') return candle ?? [];
     const published = this.#tracker.offer(candle, now, false, source);
     return published === 'refused' ? published : this.#noteClosed(published);
   }
 
-  /** Something of these instruments may be missed from now on. */
-  interrupt(exchange: ExchangeName, symbols: Iterable<string>): void {
+  /** Something of these instruments may be missed from now on, or since an earlier time. */
+  interrupt(exchange: ExchangeName, symbols: readonly string[], at?: EpochMillis): void {
     this.#tracker.interrupt(exchange, symbols);
-    this.#builder.interrupt(exchange, symbols);
+    this.#builder.interrupt(exchange, symbols, at);
   }
 
   /**

@@ -171,9 +171,9 @@ export class ConverterService {
     return due;
   }
 
-  /** Events of these instruments may be missed from now on: their open minutes are in doubt. */
-  interrupt(exchange: ExchangeName, symbols: readonly string[]): void {
-    this.#candles.interrupt(exchange, symbols);
+  /** Events of these instruments may be missed from now on, or since an earlier time: their open minutes are in doubt. */
+  interrupt(exchange: ExchangeName, symbols: readonly string[], at?: EpochMillis): void {
+    this.#candles.interrupt(exchange, symbols, at);
   }
 
   /**

@@ -47,8 +47,8 @@ export type ExchangeFeedsOptions = {
   ) => FrameMeaning;
   /** Everything that the exchange sent on a feed before this time has come. */
   readonly onProven?: (key: string, until: EpochMillis) => void;
-  /** A feed stayed live with a new socket, but the old one may have been dead: what it carries may have been missed. */
-  readonly onUnproven?: (key: string) => void;
+  /** A feed stayed live with a new socket, but the old one may have been dead: what it carries may have been missed since. */
+  readonly onUnproven?: (key: string, heardAt: EpochMillis) => void;
   /** A feed, or the market list under the key `<exchange>-markets`, changed its state or its reason. */
   readonly onFeedState: (report: FeedReport) => void;
   /**
@@ -261,7 +261,7 @@ export class ExchangeFeeds {
         return onFrame(bytes, receivedTime, this.#index, key, isFirst);
       },
       onProven: until => this.#options.onProven?.(key, until),
-      onUnproven: () => this.#options.onUnproven?.(key),
+      onUnproven: heardAt => this.#options.onUnproven?.(key, heardAt),
       onRenewed: () => this.#options.onRenewed?.(key),
       onRegained: nativeCodes => {
         const regained = this.instrumentsOf(key).filter(({ nativeCode }) => nativeCodes.has(nativeCode));

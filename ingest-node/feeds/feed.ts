@@ -43,9 +43,9 @@ export type FeedOptions = {
   readonly onRegained?: (nativeCodes: ReadonlySet<string>) => void;
   /**
    * The new socket has taken over, and since it delivers nothing was heard on the old one, which may have been dead: what
-   * it did not bring before is missing.
+   * it did not bring since it was heard last is missing.
    */
-  readonly onUnproven?: () => void;
+  readonly onUnproven?: (heardAt: EpochMillis) => void;
   readonly onState: (report: FeedReport) => void;
 };
 
@@ -174,9 +174,11 @@ export class Feed {
   }
 
   #tellIfUnproven(): void {
+    const { clock, onUnproven } = this.#options;
     const overlap = this.#overlap;
     this.#overlap = null;
-    if (overlap === null || overlap.line.heardAt <= overlap.since) this.#options.onUnproven?.();
+    if (overlap === null || overlap.line.heardAt > overlap.since) return;
+    onUnproven?.(clock.now() - (clock.monotonic() - overlap.line.heardAt));
   }
 
   #startLine(line: LineNumber): void {

@@ -240,9 +240,9 @@ export class Leader {
         });
       },
       onProven: (key, until) => this.converter.alive(exchange, key, until),
-      onUnproven: key => {
+      onUnproven: (key, heardAt) => {
         const symbols = symbolsOf(feeds.instrumentsOf(key));
-        this.converter.interrupt(exchange, symbols);
+        this.converter.interrupt(exchange, symbols, heardAt);
         backfill().onFeedState(key, 'connecting', symbols, 0);
         backfill().onFeedState(key, 'live', symbols, 0);
       },

@@ -115,7 +115,7 @@ export class MissedTrades {
     return [...this.#exchanges.values()].map(({ backfill }) => backfill.counts());
   }
 
-  #createBackfill({ exchange, tradeHistory }: ExchangeAdapter, feeds: ExchangeFeeds): TradeBackfill {
+  #createBackfill({ exchange, tradeHistory, candles }: ExchangeAdapter, feeds: ExchangeFeeds): TradeBackfill {
     const { converter, distributor, clock } = this.#options;
     return new TradeBackfill({
       exchange,
@@ -125,7 +125,10 @@ export class MissedTrades {
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
       unpublished: (past, others) => converter.unpublished(past, others),
-      onInterrupted: symbols => converter.interrupt(exchange, symbols),
+      onInterrupted: symbols => {
+        // Most pauses are none. What we build is only held back until REST has been asked; what is sent would be lost.
+        if (candles === 'fromTrades') converter.interrupt(exchange, symbols);
+      },
       onResolved: (symbol, isWhole) => distributor.offer(converter.resolve(exchange, symbol, isWhole, clock.now())),
       publish: events => {
         const admitted = converter.admit(this.#withinHorizon(exchange, events), clock.now());
