@@ -164,6 +164,15 @@ export class TradeBackfill {
     );
   }
 
+  /** A feed that stayed live may have missed something of these instruments since this time. */
+  missedSince(key: string, symbols: readonly string[], at: EpochMillis): void {
+    if (this.#run === null) return;
+    this.#cancelSettling(key);
+    this.#continuity.interrupt(symbols, at);
+    this.#ask(symbols);
+    this.#settleLater(key, symbols);
+  }
+
   /** A frame of a feed came and has not been converted yet. */
   beforeFrame(key: string, symbols: () => Iterable<string>): void {
     if (this.#pausesOf(key).received.beat(this.#awake.now())) this.#paused(key, symbols());

@@ -163,16 +163,24 @@ export class TradeContinuity {
     memory.jumps = memory.jumps.filter(({ until }) => untilId !== null && until > BigInt(untilId));
   }
 
-  /** The feed of these instruments was interrupted, just now: what comes next may come after a loss. */
-  interrupt(symbols: Iterable<string>): void {
+  /**
+   * The feed of these instruments was interrupted, just now or at an earlier time: what comes next, or came since, may come
+   * after a loss.
+   */
+  interrupt(symbols: Iterable<string>, at: EpochMillis = Number.POSITIVE_INFINITY): void {
     if (this.#ids === 'contiguous') return;
     for (const symbol of symbols) {
       const memory = this.#memories.get(symbol);
       if (memory === undefined || !this.isAnchored(symbol)) continue;
       const { suspicion } = memory;
-      const before = suspicion?.before ?? [...memory.recent];
-      const heardUntil = suspicion?.heardUntil ?? this.#newestTime;
-      const begun = { symbol, before, heardUntil, resumed: null, isVoid: false, isGoingOn: true, isQuiet: false };
+      const older = memory.recent.filter(({ receivedTime }) => receivedTime <= at);
+      const newer = memory.recent.find(({ receivedTime }) => receivedTime > at);
+      // Where nothing that is kept is older, it is searched from what there is.
+      const isKnown = older.length > 0;
+      const before = suspicion?.before ?? (isKnown ? older : [...memory.recent]);
+      const resumed = isKnown ? (newer ?? null) : null;
+      const heardUntil = suspicion?.heardUntil ?? Math.min(this.#newestTime, at);
+      const begun = { symbol, before, heardUntil, resumed, isVoid: false, isGoingOn: true, isQuiet: false };
       // The end of one before was not found yet, so it takes in this one.
       memory.suspicion = suspicion === null ? begun : Object.assign(suspicion, begun);
     }

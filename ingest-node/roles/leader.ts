@@ -243,8 +243,7 @@ export class Leader {
       onUnproven: (key, heardAt) => {
         const symbols = symbolsOf(feeds.instrumentsOf(key));
         this.converter.interrupt(exchange, symbols, heardAt);
-        backfill().onFeedState(key, 'connecting', symbols, 0);
-        backfill().onFeedState(key, 'live', symbols, 0);
+        backfill().missedSince(key, symbols, heardAt);
       },
       onFeedState: report => {
         const carried = feeds.instrumentsOf(report.key);
