@@ -30,10 +30,12 @@ export class CandleService {
     const { feed, isFirst } = source;
     if (conversion.kind === 'control' && isFirst) this.#heard.alive(exchange, feed, receivedTime);
     if (conversion.kind !== 'events') return;
+    let newest = Number.NEGATIVE_INFINITY;
     for (const event of conversion.events) {
-      if (isFirst && event.exchangeTime !== null) this.#heard.told(exchange, feed, event.exchangeTime, receivedTime);
+      if (event.exchangeTime !== null && event.exchangeTime > newest) newest = event.exchangeTime;
       if (event.type === 'trade' && candles === 'fromTrades') this.#builder.observe(event, source);
     }
+    if (isFirst && Number.isFinite(newest)) this.#heard.told(exchange, feed, newest, receivedTime);
   }
 
   /** A feed has given a sign of life that proves that everything before this time has come. */
