@@ -72,13 +72,14 @@ export class KafkaWriter implements PathWriter {
       return { writer, position: known.position, lineage: known.lineage };
     }
     this.#pen = null;
-    // Side by side, because everybody waits meanwhile. Who finds no topic, or nobody to ask, finds out below. Somebody
-    // higher who loses the name by this takes it again with the next write.
-    const [tail, identity] = await Promise.all([
-      this.#readTail().catch(() => null),
-      connection.nextIdentity(PEN).catch(() => null),
-      ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]),
-    ]);
+    // Side by side, because everybody waits meanwhile; a broker answers in the order of the questions. Somebody higher who
+    // loses the name by this takes it again with the next write.
+    const asked = [this.#readTail().catch(() => null), connection.nextIdentity(PEN).catch(() => null)] as const;
+    const topics = ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]);
+    const [tail, identity] = await Promise.all(asked);
+    // Where there is a stream, a topic that is missing beside it is told by the write that needs it.
+    if (tail === null || identity === null) await topics;
+    else topics.catch(() => {});
     for (let attempt = 1; ; attempt++) {
       try {
         this.#pen = await this.#raise(writer, attempt === 1 ? { tail, identity } : { tail: null, identity: null });

@@ -359,11 +359,13 @@ export class NodeRole {
     const isFlushed = await infrastructure.flush(FLUSH_WITHIN_MS);
     infrastructure.retire();
     const others = election.nodes().filter(({ isLeader, isDraining }) => !isLeader && !isDraining);
-    await election.release(end);
-    logger.info({ end, isFlushed, isAwaited }, 'the leadership is released');
-    // No election tells us any more who leads, and every node serves the same stream.
+    const released = election.release(end);
+    // No election tells us any more who leads, and every node serves the same stream. Our clients wait: who goes on with
+    // it is read while ZooKeeper still writes that we do not.
     this.#leaderIs(others.find(({ url }) => url !== null)?.url ?? null);
     if (others.length > 0) this.#follow();
+    await released;
+    logger.info({ end, isFlushed, isAwaited }, 'the leadership is released');
     if (isAwaited) await Promise.all([this.#followUntil({ epoch: end.epoch + 1, offset: 0 }), this.leader.stop()]);
   }
 
