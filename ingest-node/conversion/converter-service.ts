@@ -23,6 +23,7 @@ import { CandleService } from './candle-service.ts';
 import type { FrameSource } from './heard-feeds.ts';
 import { OrderBookPacer } from './order-book-pacer.ts';
 import { RejectionLog, type RejectionSample } from './rejection-log.ts';
+import { StateOrder } from './state-order.ts';
 import { TextDigest } from './text-digest.ts';
 import { TradeMemory, type TradeMemoryOptions } from './trade-memory.ts';
 
@@ -69,6 +70,8 @@ export type ExchangeCounts = {
   readonly duplicateTrades: number;
   readonly unchangedQuotes: number;
   readonly unchangedOrderBooks: number;
+  /** Tickers, quotes and order books that came after a newer one, over another socket. */
+  readonly outdatedStates: number;
   /** Order books whose place a newer one took while they waited. */
   readonly replacedOrderBooks: number;
   /** Candles, and trades for candles we build, of a minute that is over, known better already, or still to come. */
@@ -93,6 +96,7 @@ export class ConverterService {
   readonly #rejections: RejectionLog;
   /** Digests of the last ones, by exchange and symbol. */
   readonly #quotes = new Map<ExchangeName, Map<string, number>>();
+  readonly #orders = { ticker: new StateOrder(), quote: new StateOrder(), orderBook: new StateOrder() };
   readonly #counts = new Map<ExchangeName, MutableCounts>();
   #inheritedFrom: EpochMillis | null = null;
 
@@ -124,13 +128,19 @@ export class ConverterService {
     }
     for (const rejection of conversion.rejections) this.#reject(adapter.exchange, rejection, receivedTime);
     if (conversion.kind === 'rejected') return { events: [], trades: [], bookDeltas: [], control: null, isData: false };
-    const { bookDeltas = [] } = conversion;
+    const { bookDeltas = [], sequence } = conversion;
     const trades = conversion.events.filter(event => event.type === 'trade');
     const events =
       this.#inheritedFrom === null
         ? conversion.events
         : conversion.events.filter(event => !this.#isInherited(event, receivedTime));
-    return { events: this.#admit(events, receivedTime, source), trades, bookDeltas, control: null, isData: true };
+    return {
+      events: this.#admit(events, receivedTime, source, sequence),
+      trades,
+      bookDeltas,
+      control: null,
+      isData: true,
+    };
   }
 
   /**
@@ -141,13 +151,19 @@ export class ConverterService {
     return this.#admit(events, now, null);
   }
 
-  #admit(events: readonly MarketEvent[], now: EpochMillis, source: FrameSource | null): readonly MarketEvent[] {
+  #admit(
+    events: readonly MarketEvent[],
+    now: EpochMillis,
+    source: FrameSource | null,
+    sequence?: number,
+  ): readonly MarketEvent[] {
     const admitted: MarketEvent[] = [];
     for (const event of events) {
       if (event.type === 'candle') {
         this.#admitCandles(event.exchange, this.#candles.offer(event, now, source), admitted);
         continue;
       }
+      if (source !== null && this.#isOutdated(event, sequence, now, source)) continue;
       if (!this.#isNew(event, now)) continue;
       this.#count(event);
       admitted.push(event);
@@ -171,9 +187,13 @@ export class ConverterService {
     return due;
   }
 
-  /** Events of these instruments may be missed from now on, or since an earlier time: their open minutes are in doubt. */
+  /**
+   * Events of these instruments may be missed from now on, or since an earlier time: their open minutes are in doubt, and
+   * what the exchange says from now on counts from there.
+   */
   interrupt(exchange: ExchangeName, symbols: readonly string[], at?: EpochMillis): void {
     this.#candles.interrupt(exchange, symbols, at);
+    if (at === undefined) for (const order of Object.values(this.#orders)) order.forget(exchange, symbols);
   }
 
   /**
@@ -211,6 +231,7 @@ export class ConverterService {
   forgetState(): void {
     this.#quotes.clear();
     this.#books.clear();
+    for (const order of Object.values(this.#orders)) order.clear();
     this.#candles.forgetTrades();
   }
 
@@ -237,6 +258,14 @@ export class ConverterService {
     if (event.type !== 'trade' || event.backfilled !== true) return false;
     if (event.exchangeTime === null || event.exchangeTime >= (this.#inheritedFrom ?? 0)) return false;
     this.#trades.remember(event, now);
+    return true;
+  }
+
+  #isOutdated(event: MarketEvent, sequence: number | undefined, now: EpochMillis, source: FrameSource): boolean {
+    if (event.type !== 'ticker' && event.type !== 'quote' && event.type !== 'orderBook') return false;
+    const order = sequence ?? event.exchangeTime;
+    if (order === null || !this.#orders[event.type].isOutdated(event, order, now, source)) return false;
+    this.#countsOf(event.exchange).outdatedStates += 1;
     return true;
   }
 
@@ -305,6 +334,7 @@ export class ConverterService {
         duplicateTrades: 0,
         unchangedQuotes: 0,
         unchangedOrderBooks: 0,
+        outdatedStates: 0,
         replacedOrderBooks: 0,
         lateCandles: 0,
       };

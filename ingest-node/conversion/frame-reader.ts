@@ -220,18 +220,20 @@ export class FrameReader extends FrameScanner {
 
   /** An epoch time in the unit it is said to have; `null` when it is none. */
   millis(node: FrameNode, unit: TimeUnit): EpochMillis | null {
-    if (unit !== 'ns' && this.#isInteger(node)) {
-      const bytes = this.bytes;
-      const start = this.notes[node + START]!;
-      const end = this.notes[node + END]!;
-      if (end - start <= LONGEST_COUNT) {
-        let count = 0;
-        for (let at = start; at < end; at += 1) count = count * 10 + bytes[at]! - ZERO;
-        return countToMillis(count, unit);
-      }
+    if (unit !== 'ns') {
+      const count = this.#shortCount(node);
+      if (count !== null) return countToMillis(count, unit);
     }
     const text = isPlainNumber(this.#kindOf(node)) ? this.decimal(node) : this.text(node);
     return text === null ? null : toMillis(text, unit);
+  }
+
+  /** An id of digits as a number, which is exact below 2^53; `null` when it is none. */
+  sequence(node: FrameNode): number | null {
+    const count = this.#shortCount(node);
+    if (count !== null) return count;
+    const id = this.id(node);
+    return id === null ? null : Number(id);
   }
 
   /** An id of digits, exactly as it was written; `null` when it is none. */
@@ -266,6 +268,18 @@ export class FrameReader extends FrameScanner {
 
   #kindOf(node: FrameNode): number {
     return this.notes[node]! & KIND_MASK;
+  }
+
+  /** A whole number of at most {@link LONGEST_COUNT} digits that stands as it was written; `null` for anything else. */
+  #shortCount(node: FrameNode): number | null {
+    if (!this.#isInteger(node)) return null;
+    const bytes = this.bytes;
+    const start = this.notes[node + START]!;
+    const end = this.notes[node + END]!;
+    if (end - start > LONGEST_COUNT) return null;
+    let count = 0;
+    for (let at = start; at < end; at += 1) count = count * 10 + bytes[at]! - ZERO;
+    return count;
   }
 
   /** Digits only, and as many as were written. */

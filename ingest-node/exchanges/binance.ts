@@ -103,7 +103,7 @@ function convert(bytes: Uint8Array, receivedTime: EpochMillis, instruments: Inst
   const message = controlMessage(data);
   if (message !== null) return message;
   const context = { stream: isCombined ? stream : ABSENT, receivedTime, instruments };
-  if (!frame.isArray(data)) return conversionOf(convertRecord(data, context));
+  if (!frame.isArray(data)) return conversionOf(convertRecord(data, context), quoteSequenceOf(data));
   const out = new ConversionBuilder();
   const first = frame.first(data);
   const end = frame.end(data);
@@ -247,6 +247,12 @@ function tickerOf(
   };
   if (fields.fault !== null) return rejection(channel, 'invalidField', fields.fault);
   return [ticker];
+}
+
+/** The `u` of a `bookTicker` record, of which our quote says nothing. */
+function quoteSequenceOf(data: FrameNode): number | undefined {
+  if (frame.isThere(frame.member(data, KEYS.e))) return undefined;
+  return frame.sequence(frame.member(data, KEYS.u)) ?? undefined;
 }
 
 /** Carries no time. A side without orders has price and size zero. */

@@ -17,9 +17,17 @@ export function rejection(channel: string, reason: RejectionReason, detail: stri
 const NO_EVENTS: readonly MarketEvent[] = [];
 const NO_REJECTIONS: readonly Rejection[] = [];
 
-/** A frame of one record, as nearly all are. */
-export function conversionOf(outcome: Outcome): Conversion {
-  if (isEvents(outcome)) return { kind: 'events', events: outcome, rejections: NO_REJECTIONS };
+/**
+ * A frame of one record, as nearly all are.
+ *
+ * @param sequence see {@link Conversion}; that of a book by default
+ */
+export function conversionOf(outcome: Outcome, sequence?: number): Conversion {
+  if (isEvents(outcome)) {
+    const [first] = outcome;
+    const ofBook = first?.type === 'orderBook' && first.sequence !== undefined ? Number(first.sequence) : undefined;
+    return { kind: 'events', events: outcome, rejections: NO_REJECTIONS, sequence: sequence ?? ofBook };
+  }
   if ('reason' in outcome) return { kind: 'rejected', rejections: [outcome] };
   return { kind: 'events', events: NO_EVENTS, rejections: NO_REJECTIONS, bookDeltas: [outcome] };
 }

@@ -215,6 +215,8 @@ export type Conversion =
       readonly rejections: readonly Rejection[];
       /** Changes of books, for whoever builds them: an adapter has no memory to do it. Absent where there are none. */
       readonly bookDeltas?: readonly BookDelta[];
+      /** The exchange's own number of the book or quote in a frame of one record, where it has one: larger is newer. */
+      readonly sequence?: number | undefined;
     }
   | { readonly kind: 'control'; readonly control: ControlMessage }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] };
