@@ -87,6 +87,16 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
     }
   });
 
+  test('a writer that asks twice for its fence, the first having taken too long, does not shut itself out', async () => {
+    const writer = writerOn(connection());
+    const tails = await Promise.all([writer.fence(EPOCH), writer.fence(EPOCH)]);
+    expect(tails[1]).toEqual(tails[0]);
+    for (const offset of [1, 2]) {
+      expect(await writer.append(unit(EPOCH, EPOCH, offset))).toEqual({ hasMoved: false, lacksSnapshot: false });
+    }
+    expect(writer.faults).toEqual([]);
+  });
+
   test('[ORD2] [EPO2] though the broker has forgotten the name, a lower writer is told, and no reader hears it', async () => {
     const oldConnection = connection();
     const [old, successor] = [writerOn(oldConnection), writerOn(connection())];

@@ -58,12 +58,25 @@ type Pen = {
 export class KafkaWriter implements PathWriter {
   readonly #options: KafkaWriterOptions;
   #pen: Pen | null = null;
+  /** A fence that is being raised: a second one for the same writer would shut the first out. */
+  #raising: { readonly writer: number; readonly tail: Promise<PathTail> } | null = null;
 
   constructor(options: KafkaWriterOptions) {
     this.#options = options;
   }
 
   async fence(writer: number): Promise<PathTail> {
+    if (this.#raising?.writer === writer) return this.#raising.tail;
+    const raising = { writer, tail: this.#fence(writer) };
+    this.#raising = raising;
+    try {
+      return await raising.tail;
+    } finally {
+      if (this.#raising === raising) this.#raising = null;
+    }
+  }
+
+  async #fence(writer: number): Promise<PathTail> {
     const { connection } = this.#options;
     const known = this.#penOf(writer);
     // A new leader fences every path, and then begins to publish: at a moment in which everybody waits for its first batch.
