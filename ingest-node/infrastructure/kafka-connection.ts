@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
+import { type Address, KafkaBrokers, keyOf } from './kafka-brokers.ts';
 import { KafkaRefusal, refusalOf } from './kafka-refusal.ts';
 
 /** One record to be written. */
@@ -31,7 +32,8 @@ export type TopicPlan = {
 };
 
 export type KafkaConnectionOptions = {
-  readonly brokers: readonly string[];
+  /** {@link KafkaBrokers} where several connections are to know the same of them. */
+  readonly brokers: readonly string[] | KafkaBrokers;
   readonly clock: Clock;
   /** How long each answer may take before it counts as lost, plus what a request's bytes need. */
   readonly requestTimeoutMs?: number;
@@ -63,7 +65,6 @@ const BROKER_DEFAULT = -1;
 /** Of a transaction that is never begun. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
-type Address = { readonly host: string; readonly port: number };
 type Client = Awaited<ReturnType<typeof loadClient>>;
 type Broker = InstanceType<Client['Broker']>;
 
@@ -75,9 +76,11 @@ type Broker = InstanceType<Client['Broker']>;
 export class KafkaConnection {
   /** For people: `kafka 127.0.0.1:9092`. */
   readonly name: string;
-  readonly #options: Required<KafkaConnectionOptions>;
-  readonly #sockets = new Set<Socket>();
-  #seed = 0;
+  readonly #options: Required<KafkaConnectionOptions> & { readonly brokers: KafkaBrokers };
+  /** With whom each is. */
+  readonly #sockets = new Map<Socket, string>();
+  /** Who is asked what anybody can answer; `null`: not found yet. */
+  #seed: Address | null = null;
   #dialled = new Map<string, Promise<Broker>>();
   #addresses = new Map<number, Address>();
   #leaders = new Map<string, ReadonlyMap<number, number>>();
@@ -86,10 +89,13 @@ export class KafkaConnection {
   /** Whether anything was answered since the last dialling. */
   #hasAnswered = false;
   #isClosed = false;
+  /** Counts the droppings: what was asked before one must not go on behind it. */
+  #generation = 0;
 
   constructor({ requestTimeoutMs = 1_000, measured = request => request(), ...options }: KafkaConnectionOptions) {
-    this.#options = { requestTimeoutMs, measured, ...options };
-    this.name = `kafka ${options.brokers[0]}`;
+    const brokers = options.brokers instanceof KafkaBrokers ? options.brokers : new KafkaBrokers(options.brokers);
+    this.#options = { requestTimeoutMs, measured, ...options, brokers };
+    this.name = `kafka ${brokers.name}`;
   }
 
   /** How many sockets are open. */
@@ -261,9 +267,10 @@ export class KafkaConnection {
 
   /** Ends every socket; what was asked is answered with the reason. The next request dials anew. */
   drop(reason: string): void {
-    this.#seed++;
-    for (const socket of this.#sockets) socket.destroy(new Error(reason));
+    for (const socket of this.#sockets.keys()) socket.destroy(new Error(reason));
     this.#sockets.clear();
+    this.#seed = null;
+    this.#generation++;
     this.#dialled = new Map();
     this.#leaders = new Map();
     this.#hasAnswered = false;
@@ -283,7 +290,10 @@ export class KafkaConnection {
     const answer = await measured(() =>
       within(request(), deadlineMs, clock).catch((error: unknown) => {
         const refusal = refusalOf(error);
-        if (refusal === null) this.drop((error as Error).message);
+        if (refusal === null && !this.#isClosed) {
+          this.#options.brokers.failed(this.#seed ?? this.#options.brokers.first);
+          this.drop((error as Error).message);
+        }
         // A broker that says no may not be the one to ask.
         this.#leaders = new Map();
         this.#coordinators = new Map();
@@ -317,6 +327,7 @@ export class KafkaConnection {
 
   #learn<Metadata extends Awaited<ReturnType<Broker['metadata']>>>(metadata: Metadata): Metadata {
     this.#addresses = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    this.#options.brokers.learn([...this.#addresses.values()]);
     return metadata;
   }
 
@@ -326,13 +337,40 @@ export class KafkaConnection {
     return this.#dial(address);
   }
 
-  #anyBroker(): Promise<Broker> {
-    const { brokers } = this.#options;
-    return this.#dial(addressOf(brokers[this.#seed % brokers.length]!));
+  /** The first that is there, of all that are known. */
+  async #anyBroker(): Promise<Broker> {
+    if (this.#seed !== null) return this.#dial(this.#seed);
+    const { brokers, clock, requestTimeoutMs } = this.#options;
+    const { candidates } = brokers;
+    const generation = this.#generation;
+    let failure: unknown;
+    for (const address of candidates) {
+      try {
+        const dialling = this.#dial(address);
+        // The last to be asked may be slow: there is nobody else.
+        const isLast = address === candidates.at(-1);
+        const broker = await (isLast ? dialling : within(dialling, requestTimeoutMs, clock));
+        if (generation !== this.#generation) throw new Error('dropped');
+        this.#seed = address;
+        return broker;
+      } catch (error) {
+        if (generation !== this.#generation) throw error;
+        failure = error;
+        brokers.failed(address);
+        this.#hangUp(address, error as Error);
+      }
+    }
+    throw failure;
+  }
+
+  #hangUp(address: Address, reason: Error): void {
+    const key = keyOf(address);
+    this.#dialled.delete(key);
+    for (const [socket, peer] of this.#sockets) if (peer === key) socket.destroy(reason);
   }
 
   #dial({ host, port }: Address): Promise<Broker> {
-    const key = `${host}:${port}`;
+    const key = keyOf({ host, port });
     const known = this.#dialled.get(key);
     if (known !== undefined) return known;
     const dialling = this.#connect({ host, port });
@@ -361,7 +399,7 @@ export class KafkaConnection {
     const socket = connect({ host, port, noDelay: true, keepAlive: true }, onConnect);
     // The client lets go of a dead socket once for each request that it failed, and listens each time.
     socket.setMaxListeners(0);
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, keyOf({ host, port }));
     socket.once('close', () => this.#sockets.delete(socket));
     if (this.#isClosed) socket.destroy(new Error('closed by us'));
     return socket;
@@ -381,11 +419,6 @@ async function loadClient() {
 
 function sizeOf(records: readonly KafkaRecord[]): number {
   return records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-}
-
-function addressOf(broker: string): Address {
-  const colon = broker.lastIndexOf(':');
-  return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(broker.slice(colon + 1)) };
 }
 
 type ClientRecord = Awaited<ReturnType<Broker['fetch']>>['responses'][number]['partitions'][number]['messages'][number];

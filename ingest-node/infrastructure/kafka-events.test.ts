@@ -149,4 +149,19 @@ describeWithService('kafka', 'the events of a Kafka', () => {
     const read = (await reader.onceEach()).filter(({ position }) => position.offset > offset);
     expect(ids(read).sort()).toEqual(after.flatMap(event => (event.type === 'trade' ? [event.id] : [])).sort());
   });
+
+  test('[GAP1] a topic that has lost everything is told what it has missed since', async () => {
+    leader = new Leader(leader.service, { maxAgeMs: 60_000, maxBytes: 64 * 1024 });
+    leader.lead(EPOCH);
+    leader.seal(tradeOf('BTC/KRW'));
+    await untilComplete(leader);
+    await path.wipe();
+    for (let count = 0; count < 1_000; count++) leader.seal(orderBook(), trade());
+    await vi.waitUntil(
+      async () => (await reader.everything().catch(() => [])).some(({ headers }) => headers['type'] === GAP_TYPE),
+      { timeout: HEALED_WITHIN_MS, interval: 20 },
+    );
+    const gap = (await reader.everything()).find(({ headers }) => headers['type'] === GAP_TYPE);
+    expect(gap!.value).toMatchObject({ from: { epoch: EPOCH, offset: 1 }, to: { epoch: EPOCH } });
+  });
 });

@@ -42,6 +42,8 @@ export class KafkaEvents {
   #arrived: Position | null = null;
   /** Everything up to here is in every partition; `null`: not known. */
   #done: Position | null = null;
+  /** The last that was known of it in this term: a topic that has lost its records cannot say it. */
+  #known: Position | null = null;
   #next = 0;
   #generation = 0;
   #partitions = 0;
@@ -55,6 +57,7 @@ export class KafkaEvents {
       hasWork: term => this.#hasWork(term),
       step: term => this.#step(term),
       onFailure: () => {
+        this.#known = this.#done ?? this.#known;
         this.#done = null;
       },
     });
@@ -80,6 +83,7 @@ export class KafkaEvents {
     this.#unlisten();
     this.#loop.end();
     this.#done = null;
+    this.#known = null;
     this.#arrived = null;
   }
 
@@ -111,7 +115,9 @@ export class KafkaEvents {
     if (this.#loop.term !== term) return;
     const since = sinces.reduce(later, null);
     const { log } = term;
-    this.#done = since ?? log.ring.floor ?? log.position;
+    const floor = log.ring.floor ?? log.position;
+    // What the log has forgotten since then is a gap, and must be said (rule GAP1).
+    this.#done = since ?? earlier(this.#known ?? floor, floor);
     this.#place(log, this.#done);
   }
 
@@ -204,6 +210,10 @@ export class KafkaEvents {
 function later(one: Position | null, other: Position | null): Position | null {
   if (one === null || other === null) return one ?? other;
   return comparePositions(one, other) >= 0 ? one : other;
+}
+
+function earlier(one: Position, other: Position): Position {
+  return comparePositions(one, other) <= 0 ? one : other;
 }
 
 function byEpoch(batches: readonly Batch[]): Map<number, MarketEvent[]> {

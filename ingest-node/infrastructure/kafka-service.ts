@@ -1,10 +1,13 @@
 import type { Clock } from '../../shared/base/clock.ts';
+import type { Position } from '../../shared/wire/position.ts';
 import type { ComponentHealth } from '../../shared/wire/service-info.ts';
 import type { PublishTerm } from './infrastructure-service.ts';
 import type { KafkaAccess } from './kafka-access.ts';
+import { KafkaBrokers } from './kafka-brokers.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaEvents } from './kafka-events.ts';
-import { EVENTS_TOPIC, STREAM_TOPIC } from './kafka-layout.ts';
+import { EVENTS_TOPIC } from './kafka-layout.ts';
+import { KafkaPing } from './kafka-ping.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { KafkaWriter } from './kafka-writer.ts';
 import { RoundTrips } from './round-trips.ts';
@@ -26,18 +29,21 @@ const EVENTS_PATIENCE_MS = 2_000;
 export class KafkaService extends StoredService {
   readonly events: KafkaEvents;
   readonly #clock: Clock;
+  readonly #ping: KafkaPing;
 
   constructor({
-    brokers,
+    brokers: configured,
     eventPartitions = 12,
     clock,
     paceMs = 20,
     snapshotIntervalMs = 20_000,
     random = Math.random,
   }: KafkaServiceOptions) {
+    const brokers = new KafkaBrokers(configured);
     const trips = new RoundTrips(clock);
     const onFault = noting(trips);
     const connection = new KafkaConnection({ brokers, clock, measured: request => trips.run(request) });
+    const ping = new KafkaPing(connection, clock);
     // A connection of its own: what is written for other services must not keep the stream waiting.
     const eventsConnection = new KafkaConnection({ brokers, clock });
     const events = new KafkaEvents({
@@ -47,6 +53,10 @@ export class KafkaService extends StoredService {
       paceMs: EVENTS_PACE_MS,
       random,
     });
+    const onArrived = (position: Position) => {
+      ping.served();
+      events.arrived(position);
+    };
     super({
       name: 'kafka',
       source: new KafkaSource({
@@ -55,9 +65,9 @@ export class KafkaService extends StoredService {
         clock,
         onFault,
       }),
-      writer: new KafkaWriter({ connection, onFault, onArrived: position => events.arrived(position) }),
+      writer: new KafkaWriter({ connection, onFault, onArrived }),
       trips,
-      ping: () => connection.partitions(STREAM_TOPIC),
+      ping: () => ping.ask(),
       close: () => {
         connection.close();
         eventsConnection.close();
@@ -68,6 +78,7 @@ export class KafkaService extends StoredService {
       random,
     });
     this.events = events;
+    this.#ping = ping;
     this.#clock = clock;
   }
 
@@ -89,6 +100,10 @@ export class KafkaService extends StoredService {
   /** The stream is what followers live by: what other services miss is said, and sends nobody elsewhere. */
   override health(): ComponentHealth {
     const health = super.health();
+    const refused = this.#ping.fault;
+    if (refused !== null && health.state === 'up') {
+      return { ...health, state: 'down', since: refused.since, lastError: refused.reason };
+    }
     const { fault } = this.events;
     const isNews = health.state === 'up' && fault !== null && this.#clock.now() - fault.since >= EVENTS_PATIENCE_MS;
     return isNews ? { ...health, lastError: `${EVENTS_TOPIC}: ${fault.reason}` } : health;

@@ -83,7 +83,7 @@ export class StoredService implements InfrastructureService {
     await this.#parts.close();
   }
 
-  /** Asks when nothing else did: an answer to anything is as good, a refusal too. */
+  /** Asks when nothing else did: an answer to anything is as good. */
   #probe(): void {
     const { clock, trips, ping } = this.#parts;
     if (clock.monotonic() - trips.lastAnswerAt >= RECENT_MS) ping().catch(() => {});
