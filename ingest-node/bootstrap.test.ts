@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -164,6 +165,30 @@ describe('the HTTP surface', () => {
       expect(await off.json()).toMatchObject({ error: { code: 'notEnabled' }, fallback: '/ws/exchange' });
     }
     expect((await fetch(`${url}/nothing`)).status).toBe(404);
+  });
+
+  test('a path that is enabled and down is refused with the same words over HTTP and to an upgrade', async () => {
+    // Nobody listens on the port of tcpmux.
+    const { url, port } = await start({ kafka: { brokers: ['127.0.0.1:1'] } });
+    const refusedUpgrade = async (path: string) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
+      const [asked, response] = await once(socket, 'unexpected-response');
+      const body = (await response.toArray()).join('');
+      asked.destroy();
+      return [response.statusCode, JSON.parse(body)];
+    };
+    const refusals: Record<string, string> = {};
+    for (const path of ['/ws/kafka', '/ws/redis']) {
+      const plain = await fetch(url + path);
+      const body = await plain.json();
+      expect(await refusedUpgrade(path)).toEqual([
+        plain.status,
+        { ...body, error: { ...body.error, message: expect.any(String) } },
+      ]);
+      expect(body.fallback).toBe('/ws/exchange');
+      refusals[path] = body.error.code;
+    }
+    expect(refusals).toEqual({ '/ws/kafka': 'unavailable', '/ws/redis': 'notEnabled' });
   });
 
   test('latest state by filter, unchanged by its tag, and what is wrong with a question', async () => {

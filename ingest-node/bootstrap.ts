@@ -3,10 +3,11 @@ import type { ExchangeName } from '../shared/model/exchange.ts';
 import { feedHealthOf } from '../shared/stream/feed-health.ts';
 import { StreamLog } from '../shared/stream/stream-log.ts';
 import { refuseAccess } from '../shared/wire/access.ts';
+import { refusePath } from '../shared/wire/path-refusal.ts';
 import { type StreamPathState, streamPaths } from '../shared/wire/service-info.ts';
 import type { Config } from './config/config.ts';
 import { SessionRegistry } from './distribution/session-registry.ts';
-import { StreamServer, type UpgradeRefusal } from './distribution/stream-server.ts';
+import { StreamServer } from './distribution/stream-server.ts';
 import { createElection } from './election.ts';
 import { EXCHANGE_ADAPTERS } from './exchanges/registry.ts';
 import type { FeedReport } from './feeds/feed.ts';
@@ -201,7 +202,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
         queryToken: url.searchParams.get('token'),
         origin: request.headers.origin,
         ownOrigin: null,
-      }) ?? refusePath(paths(), url.pathname),
+      }) ?? refusePath(paths(), infrastructure.health(), url.pathname),
   });
   const httpServer = new HttpServer({
     host: host ?? '0.0.0.0',
@@ -270,10 +271,4 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     await stop();
     throw error;
   }
-}
-
-function refusePath(paths: readonly StreamPathState[], pathname: string): UpgradeRefusal | null {
-  const path = paths.find(candidate => candidate.path === pathname);
-  if (path === undefined) return { status: 404, code: 'notFound', message: `there is no stream at ${pathname}` };
-  return path.reason === null ? null : { status: 503, code: 'notEnabled', message: path.reason };
 }

@@ -50,7 +50,7 @@ export function readZookeeper(text: Text, faults: string[]): ZookeeperSettings |
 export function readKafka(text: Text, faults: string[]): { readonly brokers: readonly string[] } | null {
   const value = text('KAFKA_BROKERS');
   if (value === null) return null;
-  const brokers = serverList(value);
+  const brokers = [...new Set(serverList(value))];
   if (!brokers.every(isHostAndPort)) {
     faults.push(`KAFKA_BROKERS: "${value}" is not a list like 10.0.0.1:9092,10.0.0.2:9092`);
   }
@@ -62,7 +62,7 @@ function serverList(text: string): string[] {
 }
 
 function isHostAndPort(text: string): boolean {
-  const [, port] = /^[\w.-]+:(\d{1,5})$/.exec(text) ?? [];
+  const [, port] = /^(?:[\w.-]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(text) ?? [];
   return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
 }
 

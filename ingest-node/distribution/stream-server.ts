@@ -2,12 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { CUTS, type Cut } from '../../shared/wire/messages.ts';
+import { refusalBody, type UpgradeRefusal } from '../../shared/wire/path-refusal.ts';
 import { type Position, positionFromQuery } from '../../shared/wire/position.ts';
 import type { SessionSocket } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
-
-/** Why an upgrade is refused before it becomes a session. */
-export type UpgradeRefusal = { readonly status: number; readonly code: string; readonly message: string };
 
 export type StreamServerOptions = {
   readonly sessions: SessionRegistry;
@@ -186,8 +184,9 @@ function readCut(text: string | null): Cut | null {
 }
 
 /** An answer in plain HTTP on a socket that asked for an upgrade. */
-function refuseUpgrade(socket: Duplex, { status, code, message }: UpgradeRefusal): void {
-  const body = JSON.stringify({ error: { code, message } });
+function refuseUpgrade(socket: Duplex, refusal: UpgradeRefusal): void {
+  const { status } = refusal;
+  const body = JSON.stringify(refusalBody(refusal));
   socket.on('error', () => {});
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Refused'}\r\nContent-Type: application/json\r\n` +

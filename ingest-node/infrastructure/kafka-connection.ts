@@ -4,6 +4,7 @@ import type { Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
 import { type Address, KafkaBrokers, keyOf } from './kafka-brokers.ts';
 import { KafkaRefusal, refusalOf } from './kafka-refusal.ts';
+import { replicated } from './kafka-replication.ts';
 
 /** One record to be written. */
 export type KafkaRecord = {
@@ -61,7 +62,6 @@ const TRANSACTIONS = 1;
 const READ_UNCOMMITTED = 0;
 const LATEST = -1;
 const EARLIEST = -2;
-const BROKER_DEFAULT = -1;
 /** Of a transaction that is never begun. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
@@ -252,12 +252,14 @@ export class KafkaConnection {
         const { controllerId } = this.#learn(await seed.metadata([plans[0]!.topic]).catch(() => seed.metadata([])));
         const controller = await this.#brokerOf(controllerId);
         await controller.createTopics({
-          topics: plans.map(({ topic, partitions, settings }) => ({
-            topic,
-            numPartitions: partitions,
-            replicationFactor: BROKER_DEFAULT,
-            configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
-          })),
+          topics: plans
+            .map(plan => replicated(plan, this.#addresses.size))
+            .map(({ topic, partitions, replicas, settings }) => ({
+              topic,
+              numPartitions: partitions,
+              replicationFactor: replicas,
+              configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+            })),
           timeout: CREATE_WITHIN_MS,
         });
       },

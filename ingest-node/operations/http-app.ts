@@ -4,6 +4,7 @@ import { answerStateQuery, matchesTag, type StateKind } from '../../shared/strea
 import { parseStateQuery } from '../../shared/stream/state-query.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { type AccessRules, originToAllow, refuseAccess } from '../../shared/wire/access.ts';
+import { refusalBody, refusePath } from '../../shared/wire/path-refusal.ts';
 import { describeService, type ServiceFacts, type StreamPathState } from '../../shared/wire/service-info.ts';
 import { type HealthSource, infraHealth, unreadiness } from './health.ts';
 import type { InstrumentDirectory } from './instrument-directory.ts';
@@ -76,13 +77,13 @@ export function createHttpApp(options: HttpAppOptions): Hono {
 
   for (const { path } of service().paths) {
     app.get(path, context => {
-      const reason = service().paths.find(state => state.path === path)?.reason ?? null;
-      return reason === null
+      const refusal = refusePath(service().paths, health.components(), path);
+      return refusal === null
         ? context.json(
             { error: { code: 'upgradeRequired', message: 'this is a WebSocket: connect with ws:// or wss://' } },
             426,
           )
-        : context.json({ error: { code: 'notEnabled', message: reason }, fallback: '/ws/exchange' }, 503);
+        : context.json(refusalBody(refusal), 503);
     });
   }
   app.notFound(context =>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads exchange.events: every event of every instrument once and in order, also across restarts.
+"""Reads exchange.events: every event of every instrument in order, once as long as it is ended and not killed.
 
     python3 -m venv .venv && .venv/bin/pip install -r infra/local/examples/requirements.txt
     .venv/bin/python infra/local/examples/consume_events.py --brokers 127.0.0.1:19092 --group prices
@@ -10,6 +10,9 @@ Prints one JSON object for each event. Ctrl-C ends it; started again it goes on 
 * Delivery is at least once. The headers `epoch` and `offset` are an event's position, and within a partition positions
   only grow: what is not above the last one is a repetition.
 * The position is committed together with the offset, as its metadata. So a repetition is told after a restart, too.
+  What was handled and not yet committed when the program was killed is handled again: only a handler that commits the
+  position together with what it does, in one transaction, has everything once.
+* Trades are told apart by `exchange`, `symbol` and `id` besides, see the README.
 * `stream-gap` says that events between two positions are lost. The records with the header `state` that follow it are
   the last known values from then; they have no position of their own.
 """
@@ -17,7 +20,7 @@ Prints one JSON object for each event. Ctrl-C ends it; started again it goes on 
 import argparse
 import json
 import signal
-import sys
+import threading
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata
 
@@ -86,7 +89,10 @@ def main():
     parser.add_argument("--brokers", required=True, help="host:port, several with commas")
     parser.add_argument("--group", required=True, help="consumers of one group share the partitions")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    stop = threading.Event()
+    # What was polled is handled and committed first.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     consumer = KafkaConsumer(
         bootstrap_servers=options.brokers.split(","),
         group_id=options.group,
@@ -96,15 +102,13 @@ def main():
     positions = Positions(consumer)
     consumer.subscribe([TOPIC], listener=positions)
     try:
-        while True:
+        while not stop.is_set():
             polled = consumer.poll(timeout_ms=500)
             for partition, records in polled.items():
                 for record in records:
                     take(positions, partition, record)
             if polled:
                 positions.commit(polled)
-    except KeyboardInterrupt:
-        pass
     finally:
         consumer.close()
 
