@@ -165,7 +165,7 @@ export class BackwardReading implements TradeReading {
 }
 
 /** Ids of ours, for rows of which the newest comes first. */
-function ownIds(rows: readonly Trade[]): string[] {
+export function ownIds(rows: readonly Trade[]): string[] {
   const ordinals = new Map<string, number>();
   const ids = rows.toReversed().map(({ id }) => {
     const ordinal = ordinals.get(id) ?? 0;

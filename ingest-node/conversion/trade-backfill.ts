@@ -16,11 +16,12 @@ import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
 import { AnchorReading } from './anchor-reading.ts';
 import { AwakeClock } from './awake-clock.ts';
 import { BackwardReading } from './backward-reading.ts';
+import { FirstIdReading, FirstTradesReading } from './beginning-reading.ts';
 import { FramePause } from './frame-pause.ts';
 import { TradeCensus } from './trade-census.ts';
-import { type Miss, TradeContinuity } from './trade-continuity.ts';
+import { type Beginning, type Miss, TradeContinuity } from './trade-continuity.ts';
 import { TradeFetcher, type TradeFetcherOptions, type TradeTask } from './trade-fetcher.ts';
-import type { Remains } from './trade-reading.ts';
+import type { Remains, TradeReading } from './trade-reading.ts';
 import { UpwardReading } from './upward-reading.ts';
 
 export type TradeBackfillOptions = Pick<
@@ -46,6 +47,9 @@ const SETTLE_MS = 1_500;
  * between, since each of 855 markets then takes two pages and five are read a second.
  */
 const DOUBT_MS = 400_000;
+
+/** So long before it came a list may have been made, and so far the exchange's clock may be off. */
+const LIST_AGE_MS = 30_000;
 
 /** `miss` is `null` where nothing is missing and only an anchor is wanted. */
 type Task = TradeTask & { readonly miss: Miss | null };
@@ -74,6 +78,8 @@ export class TradeBackfill {
   readonly #anchoring = new Set<string>();
   readonly #counts = { suspected: 0, backfilledTrades: 0, declaredGaps: 0 };
   #instruments: ReadonlyMap<string, Instrument> = new Map();
+  /** When the last market list came; `null` before the first one since the feeds began. */
+  #listedAt: EpochMillis | null = null;
   #run: AbortController | null = null;
   /** While another node leads: until when it may not have read back what it lost (monotonic). */
   #doubtEnds: number | null = null;
@@ -120,6 +126,7 @@ export class TradeBackfill {
   stop(): void {
     this.#run?.abort();
     this.#run = null;
+    this.#listedAt = null;
     this.#doubtEnds = this.#clock.monotonic() + DOUBT_MS;
     this.#awake.stop();
     this.#census?.stop();
@@ -132,8 +139,16 @@ export class TradeBackfill {
     this.#continuity.interrupt(this.#fetcher.stop().map(({ symbol }) => symbol));
   }
 
+  /** A market list came. What trades now and did not when the last one came has just begun; of the first list nothing is known. */
   setInstruments(instruments: readonly Instrument[]): void {
     const isFirst = this.#instruments.size === 0;
+    if (this.#listedAt !== null) {
+      for (const { symbol, status } of instruments) {
+        const hasBegun = status === 'trading' && this.#instruments.get(symbol)?.status !== 'trading';
+        if (hasBegun) this.#continuity.begin(symbol, this.#listedAt - LIST_AGE_MS);
+      }
+    }
+    this.#listedAt = this.#clock.now();
     this.#instruments = new Map(instruments.map(instrument => [instrument.symbol, instrument]));
     if (isFirst) this.#takeUpJumps();
   }
@@ -286,6 +301,7 @@ export class TradeBackfill {
       this.#settling.delete(key);
       this.#ask(symbols);
       this.#anchor(symbols);
+      for (const miss of this.#continuity.beginnings(symbols)) if (!this.#tasks.has(miss)) this.#suspect(miss, 0);
       for (const miss of this.#continuity.settle(symbols)) {
         const task = this.#tasks.get(miss);
         if (task === undefined) this.#suspect(miss, 0);
@@ -332,12 +348,22 @@ export class TradeBackfill {
 
   #suspect(miss: Miss, delayMs: number): void {
     this.#counts.suspected += 1;
-    const history = this.#history;
-    const reading =
-      'until' in miss ? new UpwardReading(miss, history) : new BackwardReading(miss, history, this.#exchangeNow);
-    const task = { symbol: miss.symbol, reading, miss };
+    const task = { symbol: miss.symbol, reading: this.#readingOf(miss), miss };
     this.#tasks.set(miss, task);
     this.#fetcher.add(task, delayMs);
+  }
+
+  #readingOf(miss: Miss): TradeReading {
+    const history = this.#history;
+    if ('until' in miss) return new UpwardReading(miss, history);
+    if (!('knownFrom' in miss)) return new BackwardReading(miss, history, this.#exchangeNow);
+    if (history.ids !== 'contiguous') return new FirstTradesReading(miss, history, this.#exchangeNow);
+    return new FirstIdReading(miss, (first, last) => this.#beganWith(miss, first, last));
+  }
+
+  #beganWith(miss: Beginning, first: bigint, last: bigint): void {
+    const jump = this.#continuity.beganWith(miss, first, last);
+    if (jump !== null) this.#suspect(jump, 0);
   }
 
   #found(past: readonly Trade[], miss: Miss | null): void {
@@ -369,7 +395,7 @@ export class TradeBackfill {
       exchangeTime: bounds.untilTime,
       receivedTime: this.#clock.now(),
       ...bounds,
-      provable: this.#history.ids === 'contiguous',
+      provable: this.#history.ids === 'contiguous' && !('knownFrom' in miss),
     };
     this.#publish([gap]);
     this.#counts.declaredGaps += 1;

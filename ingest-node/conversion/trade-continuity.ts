@@ -37,7 +37,19 @@ export type Interruption = {
   readonly isVoid: boolean;
 };
 
-export type Miss = Jump | Interruption;
+/** A market that was not trading before has begun to: what it traded until its feed brought it may be missing. */
+export type Beginning = {
+  readonly symbol: string;
+  readonly before: readonly [];
+  /** It was not trading yet. */
+  readonly since: EpochMillis;
+  /** The first trade that a frame brought, if any. */
+  readonly resumed: Trade | null;
+  /** With contiguous ids: from this one on every trade is known or found missing by itself; `null` before the first. */
+  readonly knownFrom: bigint | null;
+};
+
+export type Miss = Jump | Interruption | Beginning;
 
 /** Known trades that are kept per instrument: enough to find an overlap even if many of them share a millisecond. */
 const KEPT = 32;
@@ -49,6 +61,8 @@ type OpenInterruption = { -readonly [Key in keyof Interruption]: Interruption[Ke
   isGoingOn: boolean;
   isQuiet: boolean;
 };
+
+type OpenBeginning = { -readonly [Key in keyof Beginning]: Beginning[Key] };
 
 type Memory = {
   /** Newest last; with contiguous ids no more than that one. */
@@ -62,6 +76,7 @@ type Memory = {
   seen: number;
   jumps: OpenJump[];
   suspicion: OpenInterruption | null;
+  beginning: OpenBeginning | null;
 };
 
 export class TradeContinuity {
@@ -77,6 +92,7 @@ export class TradeContinuity {
   observe(trade: Trade): Jump | null {
     const memory = this.#memoryOf(trade.symbol);
     memory.seen += 1;
+    if (memory.beginning?.resumed === null) memory.beginning.resumed = trade;
     if (this.#ids === 'contiguous') return observeNumber(memory, trade);
     this.#hear(trade);
     const { suspicion } = memory;
@@ -113,7 +129,10 @@ export class TradeContinuity {
 
   /** It has had the time to read them back, or to declare them lost. */
   trust(): void {
-    for (const memory of this.#memories.values()) memory.suspicion = null;
+    for (const memory of this.#memories.values()) {
+      memory.suspicion = null;
+      memory.beginning = null;
+    }
   }
 
   /**
@@ -125,6 +144,7 @@ export class TradeContinuity {
     const { highest } = memory;
     if (BigInt(id) <= highest) return null;
     const jump = highest < 0n ? null : openJump(memory, symbol, BigInt(id) + 1n, null);
+    if (memory.beginning?.knownFrom === null) memory.beginning.knownFrom = BigInt(id) + 1n;
     memory.highest = BigInt(id);
     memory.highestTime = time;
     return jump;
@@ -145,10 +165,37 @@ export class TradeContinuity {
     memory.wasUntraded = page.length === 0;
   }
 
+  /**
+   * A market that was not trading at this time, or not known, has begun to. Where a trade of it is known all the same, it
+   * goes on from there.
+   */
+  begin(symbol: string, since: EpochMillis): void {
+    if (this.isAnchored(symbol)) return;
+    this.#memoryOf(symbol).beginning = { symbol, before: [], since, resumed: null, knownFrom: null };
+  }
+
+  /** Those of these instruments that began and whose first trades were not looked for yet. */
+  beginnings(symbols: Iterable<string>): Beginning[] {
+    return [...symbols].flatMap(symbol => this.#memories.get(symbol)?.beginning ?? []);
+  }
+
+  /** With contiguous ids: the first trade of one that began, and the last one that REST knows. Answers with what is missing. */
+  beganWith({ symbol, since, resumed, knownFrom }: Beginning, first: bigint, last: bigint): Jump | null {
+    const memory = this.#memoryOf(symbol);
+    const until = knownFrom ?? last + 1n;
+    if (memory.highest < until - 1n) memory.highest = until - 1n;
+    if (first >= until) return null;
+    const after = new Map(resumed !== null && BigInt(resumed.id) === until ? [[resumed.id, resumed]] : []);
+    const jump: OpenJump = { symbol, before: [], after, from: first, until, since };
+    memory.jumps.push(jump);
+    return jump;
+  }
+
   /** Whether trades of this instrument may be missing that nobody has found or declared so far. */
   isInDoubt(symbol: string): boolean {
     const memory = this.#memories.get(symbol);
-    return memory !== undefined && (memory.suspicion !== null || memory.jumps.length > 0);
+    if (memory === undefined) return false;
+    return memory.suspicion !== null || memory.beginning !== null || memory.jumps.length > 0;
   }
 
   /** What jumps of ids have proven and nobody has closed: a leader that stopped left them to the next one. */
@@ -209,6 +256,7 @@ export class TradeContinuity {
     const memory = this.#memories.get(miss.symbol);
     if (memory === undefined) return;
     memory.jumps = memory.jumps.filter(jump => jump !== miss);
+    if (memory.beginning === miss) memory.beginning = null;
     if (memory.suspicion === miss && !memory.suspicion.isGoingOn) memory.suspicion = null;
   }
 
@@ -242,6 +290,7 @@ export class TradeContinuity {
         seen: 0,
         jumps: [],
         suspicion: null,
+        beginning: null,
       };
       this.#memories.set(symbol, memory);
     }
@@ -258,6 +307,7 @@ function observeNumber(memory: Memory, trade: Trade): Jump | null {
     memory.jumps = memory.jumps.filter(jump => !isFilled(jump));
     return null;
   }
+  if (memory.beginning?.knownFrom === null) memory.beginning.knownFrom = number;
   const isJump = highest >= 0n && number > highest + 1n;
   const jump = isJump ? openJump(memory, trade.symbol, number, trade) : null;
   memory.highest = number;

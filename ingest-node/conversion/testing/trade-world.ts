@@ -11,7 +11,7 @@ export const FEED = 'feed-0';
 const PAGE_SIZE = 100;
 const DAY_MS = 24 * 60 * 60_000;
 
-type Limits = Pick<TradeHistory, 'days' | 'mostTrades'>;
+type Limits = Pick<TradeHistory, 'days' | 'mostTrades' | 'runs'>;
 
 /** An exchange whose REST answers what a test puts there, and a backfill that asks it. */
 export class TradeWorld {
