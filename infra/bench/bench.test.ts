@@ -37,7 +37,7 @@ describe('bench', () => {
 
   it('composes frames of every channel, all of which convert', () => {
     expect(groups.map(({ exchange, channel }) => `${exchange} ${channel}`)).toEqual([
-      ...['binance trade', 'binance ticker', 'binance bookTicker', 'binance depth20'],
+      ...['binance trade', 'binance ticker', 'binance bookTicker', 'binance depth20', 'binance kline_1m'],
       ...['upbit trade', 'upbit ticker', 'upbit orderbook', 'bithumb trade', 'bithumb ticker', 'bithumb orderbook'],
     ]);
   });
@@ -85,7 +85,7 @@ describe('bench', () => {
     () => {
       const { source, groups: captured } = collectFrames();
       expect(source).toBe('captured');
-      expect(captured.length).toBe(10);
+      expect(captured.length).toBe(11);
     },
   );
 });

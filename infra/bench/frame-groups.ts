@@ -33,6 +33,7 @@ const ORIGINS: readonly Origin[] = [
     channel: 'depth20',
     files: ['binance/partialDepth', 'binance/rest_depth', 'binance-us/rest_depth'],
   },
+  { exchange: 'binance', channel: 'kline_1m', files: ['binance/kline', 'binance-us/kline'] },
   { exchange: 'upbit', channel: 'trade', files: ['upbit/trade', 'upbit/trade_simple'] },
   { exchange: 'upbit', channel: 'ticker', files: ['upbit/ticker'] },
   { exchange: 'upbit', channel: 'orderbook', files: ['upbit/orderbook', 'upbit/orderbook_simple'] },

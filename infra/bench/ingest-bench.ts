@@ -1,12 +1,17 @@
 /**
- * What one frame costs a node, from its bytes to the sealed event: the real converter, distributor and log, on frames
- * that were written beforehand, with the times at which they would have come. Counted is processor time of the whole
+ * What one frame costs a node, from its bytes to the sealed event: the real leader with all that it looks at on the way
+ * (pauses, missing trades, the markets' rhythms), distributor and log, on frames that were written beforehand, with the times
+ * at which they would have come. Left out are the sockets. Counted is processor time of the whole
  * process, so that the collection of garbage on other threads is in it and other programs are not.
  */
-
-import { ConverterService } from '../../ingest-node/conversion/converter-service.ts';
+import type { FrameSource } from '../../ingest-node/conversion/heard-feeds.ts';
 import { Distributor } from '../../ingest-node/distribution/distributor.ts';
+import type { InstrumentIndex } from '../../ingest-node/exchanges/exchange-adapter.ts';
 import { EXCHANGE_ADAPTERS } from '../../ingest-node/exchanges/registry.ts';
+import { MarketRhythms } from '../../ingest-node/feeds/market-rhythms.ts';
+import { silentLogger } from '../../ingest-node/operations/logger.ts';
+import { Leader } from '../../ingest-node/roles/leader.ts';
+import type { ExchangeName } from '../../shared/model/exchange.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { createMarketFrames, MARKET_START, type MarketFrames } from './market-frames.ts';
 import { medianOf } from './race.ts';
@@ -59,6 +64,13 @@ const FLUSH_INTERVAL_MS = 25;
  */
 const RING_BOUNDS = { maxAgeMs: Number.POSITIVE_INFINITY, maxBytes: 16 * 1024 * 1024 };
 
+/** What the frames of one exchange meet; one feed carries all of its markets here. */
+type Desk = {
+  readonly source: FrameSource;
+  readonly symbols: () => readonly string[];
+  readonly rhythms: MarketRhythms;
+};
+
 type Pass = { readonly microsecondsPerFrame: number; readonly eventsPerFrame: number };
 
 /**
@@ -110,6 +122,7 @@ function measure(market: MarketFrames, warmUpFrames: number): Pass {
   pipeline.replay(warmUpFrames, market.frames.length);
   const { user, system } = process.cpuUsage(before);
   pipeline.expectNoRejections();
+  pipeline.stop();
   const measured = market.frames.length - warmUpFrames;
   return {
     microsecondsPerFrame: (user + system) / measured,
@@ -122,13 +135,22 @@ class Pipeline {
   readonly #market: MarketFrames;
   readonly #clock = new ReplayClock(MARKET_START);
   readonly #log = new StreamLog(RING_BOUNDS);
-  readonly #converter = new ConverterService({
-    tradeMemory: { separateIds: new Set(['bithumb', 'coinone']), contiguousIds: new Set(['binance']) },
-  });
   readonly #distributor = new Distributor({ log: this.#log, clock: this.#clock, onHeartbeat: () => undefined });
+  readonly #leader: Leader;
+  readonly #desks: ReadonlyMap<ExchangeName, Desk>;
 
   constructor(market: MarketFrames) {
     this.#market = market;
+    this.#leader = new Leader({
+      adapters: [...market.instruments.keys()].map(exchange => EXCHANGE_ADAPTERS[exchange]),
+      simulatorUrl: null,
+      distributor: this.#distributor,
+      clock: this.#clock,
+      logger: silentLogger,
+      onInstruments: () => undefined,
+    });
+    this.#desks = new Map([...market.instruments].map(([exchange, index]) => [exchange, this.#open(exchange, index)]));
+    this.#leader.missedTrades.start();
     this.#distributor.begin({ epoch: 1, mayWrite: () => true }, []);
     this.#flushLater();
   }
@@ -144,22 +166,49 @@ class Pipeline {
     for (let number = from; number < to; number += 1) {
       const { exchange, bytes, at } = frames[number]!;
       this.#clock.moveTo(at);
-      const adapter = EXCHANGE_ADAPTERS[exchange];
-      const { events } = this.#converter.convert(adapter, bytes, this.#clock.now(), instruments.get(exchange)!);
-      this.#distributor.offer(events);
+      this.#ingest(exchange, bytes, instruments.get(exchange)!);
     }
     this.#distributor.seal();
   }
 
+  /** No more timers: what is looked for elsewhere ends. */
+  stop(): void {
+    this.#leader.missedTrades.stop();
+  }
+
+  /** As a feed does. */
+  #ingest(exchange: ExchangeName, bytes: Buffer, index: InstrumentIndex): void {
+    const { source, symbols, rhythms } = this.#desks.get(exchange)!;
+    const backfill = this.#leader.missedTrades.of(exchange);
+    const [now, adapter] = [this.#clock.now(), EXCHANGE_ADAPTERS[exchange]];
+    backfill.beforeFrame(source.feed, symbols);
+    const meaning = this.#leader.ingest(adapter, bytes, now, index, source, ({ events, trades }) => {
+      backfill.beforeEvents(source.feed, symbols, events);
+      backfill.observe(trades);
+    });
+    if (meaning.kind !== 'events') return;
+    for (const { symbol } of meaning.events ?? []) if (symbol !== null) rhythms.beat(symbol, this.#clock.monotonic());
+  }
+
+  #open(exchange: ExchangeName, index: InstrumentIndex): Desk {
+    const symbols = [...index.values()].map(({ symbol }) => symbol);
+    const source = { feed: `${exchange}-0`, isFirst: true };
+    this.#leader.missedTrades.of(exchange).setInstruments([...index.values()]);
+    this.#leader.converter.beginCandles(exchange, symbols, this.#clock.now(), source);
+    return { source, symbols: () => symbols, rhythms: new MarketRhythms() };
+  }
+
   /** A frame that is refused costs little and would flatter the figure. */
   expectNoRejections(): void {
-    const { rejections } = this.#converter.counts();
+    const { rejections } = this.#leader.converter.counts();
     if (rejections.length > 0) throw new Error(`frames were rejected: ${JSON.stringify(rejections)}`);
   }
 
   #flushLater(): void {
     this.#clock.setTimer(FLUSH_INTERVAL_MS, () => {
-      this.#distributor.offer(this.#converter.flush(this.#clock.now()));
+      this.#distributor.offer(this.#leader.converter.flush(this.#clock.now()));
+      // No feed falls silent here that would have to be asked whether it lives.
+      this.#leader.converter.takeUnheard();
       this.#flushLater();
     });
   }

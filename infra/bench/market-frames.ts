@@ -9,6 +9,7 @@ import { Market } from '../exchange-simulator/market/market.ts';
 import type { Trade } from '../exchange-simulator/market/trade.ts';
 import {
   bookTickerPayload,
+  klinePayload,
   tickerPayload,
   topPayload,
   tradePayload,
@@ -34,7 +35,9 @@ export type MarketFrames = {
 
 /** The first moment of the market. */
 export const MARKET_START = Date.UTC(2026, 10, 22);
+/** Tickers and partial books of Binance, candles of Upbit; candles of Binance. */
 const SLOW_STREAM_MS = 1000;
+const KLINE_MS = 2000;
 const DIALECTS = new Map<ExchangeName, KoreanDialect>([
   ['upbit', upbitDialect],
   ['bithumb', bithumbDialect],
@@ -53,8 +56,9 @@ export type MarketFramesOptions = {
 
 /**
  * The full mix, in the order of the wire. Per trade a trade frame, and at Upbit and Bithumb a ticker; per book change a
- * book there and a best quote at Binance, whose tickers and partial books come once a second at most. Other exchanges of
- * the market are left out.
+ * book there and a best quote at Binance, whose tickers and partial books come once a second at most; candles while
+ * somebody trades, once a second at Upbit and every other second at Binance. Changes of books are not in it: by default no
+ * book is built from them. Other exchanges of the market are left out.
  */
 export function createMarketFrames(options: MarketFramesOptions): MarketFrames {
   const { instruments: instrumentCount, frames: wanted, eventsPerInstrument = 2.5, seed = 1, opens = false } = options;
@@ -69,11 +73,11 @@ export function createMarketFrames(options: MarketFramesOptions): MarketFrames {
     const stream = `${state.instrument.nativeCode.toLowerCase()}@${channel}`;
     add('binance', channel, `{"stream":"${stream}","data":${payload}}`);
   };
-  const addSlowBinance = (state: InstrumentState, channel: string, payload: () => string): void => {
-    const key = `${channel} ${state.instrument.nativeCode}`;
-    if (market.nowMs - (lastSlow.get(key) ?? Number.NEGATIVE_INFINITY) < SLOW_STREAM_MS) return;
+  const isDue = ({ instrument }: InstrumentState, channel: string, everyMs = SLOW_STREAM_MS): boolean => {
+    const key = `${channel} ${instrument.exchange} ${instrument.nativeCode}`;
+    if (market.nowMs - (lastSlow.get(key) ?? Number.NEGATIVE_INFINITY) < everyMs) return false;
     lastSlow.set(key, market.nowMs);
-    addBinance(state, channel, payload());
+    return true;
   };
   const addKorean = (state: InstrumentState, channel: string, trade: Trade): void => {
     const { exchange } = state.instrument;
@@ -87,17 +91,23 @@ export function createMarketFrames(options: MarketFramesOptions): MarketFrames {
     traded: (state, fills) => {
       if (state.instrument.exchange === 'binance') {
         for (const fill of fills) addBinance(state, 'trade', tradePayload(fill, market.nowMs, 'millisecond'));
-        addSlowBinance(state, 'ticker', () => tickerPayload(state, market.nowMs, 'millisecond'));
+        if (isDue(state, 'ticker')) addBinance(state, 'ticker', tickerPayload(state, market.nowMs, 'millisecond'));
+        if (isDue(state, 'kline_1m', KLINE_MS)) {
+          const minute = state.statistics.latestMinute();
+          addBinance(state, 'kline_1m', klinePayload(state, minute, false, market.nowMs, 'millisecond'));
+        }
       } else {
         for (const fill of fills) addKorean(state, 'trade', fill);
         addKorean(state, 'ticker', state.lastTrade);
+        const candle = DIALECTS.get(state.instrument.exchange)?.candleChannel ?? null;
+        if (candle !== null && isDue(state, candle)) addKorean(state, candle, state.lastTrade);
       }
     },
     bookChanged: state => {
       if (state.instrument.exchange === 'binance') {
         const { updateId, bids, asks } = state.book;
         addBinance(state, 'bookTicker', bookTickerPayload(state));
-        addSlowBinance(state, 'depth20', () => topPayload(state, updateId, bids, asks, 20));
+        if (isDue(state, 'depth20')) addBinance(state, 'depth20', topPayload(state, updateId, bids, asks, 20));
       } else addKorean(state, 'orderbook', state.lastTrade);
     },
   };
