@@ -65,7 +65,7 @@ test('a book that is lost says nothing until it is found, its neighbour goes on,
       ],
     },
   ]);
-  expect(books.counts()).toMatchObject({ live: 1, waiting: 1, longestWaitMs: 2_000, gaps: 1, crossed: 0 });
+  expect(books.counts()).toMatchObject({ live: 1, waiting: 1, longestWaitMs: 1_500, gaps: 1, crossed: 0 });
   snapshots['BTCUSDT'] = { sequence: 12, bids: [['9', '1']], asks: [['11', '1']] };
   await clock.advanceAndSettle(10_000);
   expect(found.at(-1)).toMatchObject({
@@ -119,10 +119,34 @@ test('a quiet market is asked for its book when its feed delivers, and again whe
   expect(books.counts()).toMatchObject({ live: 2, gaps: 0, snapshots: { attempts: 4, aligned: 4, tooOld: 0 } });
 });
 
-test('a stop forgets everything and leaves no timer', async () => {
-  const { clock, asked, books } = world();
-  books.onFeedLive(instruments, 600);
+test('two sockets that overlap cost no book, whichever is ahead, as long as the one behind comes soon', async () => {
+  const { clock, snapshots, asked, books } = world();
+  snapshots['BTCUSDT'] = { sequence: 10, bids: [['9', '1']], asks: [['11', '1']] };
   books.apply([delta(0, 11, 11, [])], clock.now());
+  await clock.advanceAndSettle(300);
+  const sequences = (first: number) => books.apply([delta(0, first, first, [])], clock.now()).map(one => one.sequence);
+  for (let last = 12; last < 24; last += 2) {
+    expect(sequences(last + 1)).toEqual([]);
+    await clock.advanceAndSettle(400);
+    expect([sequences(last), sequences(last + 1)]).toEqual([[String(last + 1)], []]);
+    await clock.advanceAndSettle(50);
+  }
+  expect([asked.length, books.counts()]).toMatchObject([1, { live: 1, gaps: 0 }]);
+  expect(sequences(25)).toEqual([]);
+  await clock.advanceAndSettle(499);
+  expect(books.counts()).toMatchObject({ live: 1, gaps: 0 });
+  await clock.advanceAndSettle(1);
+  expect(books.counts()).toMatchObject({ live: 0, gaps: 1, waiting: 1 });
+});
+
+test('a stop forgets everything and leaves no timer', async () => {
+  const { clock, snapshots, asked, books } = world();
+  books.onFeedLive(instruments, 600);
+  snapshots['BTCUSDT'] = { sequence: 10, bids: [['9', '1']], asks: [['11', '1']] };
+  books.apply([delta(0, 11, 11, [])], clock.now());
+  await clock.advanceAndSettle(300);
+  books.apply([delta(0, 13, 13, [])], clock.now());
+  asked.length = 0;
   books.stop();
   expect(clock.pending).toBe(0);
   await clock.advanceAndSettle(60_000);

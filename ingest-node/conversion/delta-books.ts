@@ -60,6 +60,12 @@ export type DeltaBookCounts = {
  */
 const QUIET_MS = 5_000;
 
+/**
+ * While two sockets carry a book the one ahead brings changes before the one behind has brought those before them. One
+ * that lags more costs the book a snapshot.
+ */
+const GRACE_MS = 500;
+
 type Entry = {
   readonly symbol: string;
   readonly builder: OrderBookBuilder;
@@ -67,6 +73,8 @@ type Entry = {
   lostAt: number | null;
   /** When its last change came, on the monotonic clock. */
   changedAt: number;
+  /** Running while changes are ahead of others. */
+  cancelGrace: CancelTimer | null;
 };
 
 export class DeltaBooks {
@@ -104,6 +112,7 @@ export class DeltaBooks {
       const entry = this.#entryOf(delta);
       entry.changedAt = this.#options.clock.monotonic();
       const outcome = entry.builder.add(delta);
+      this.#grace(entry, delta.nativeCode);
       if (outcome === 'gap' || outcome === 'crossed') this.#lost(entry, outcome);
       const top = outcome === 'applied' ? entry.builder.top() : null;
       if (top !== null) books.push(this.#eventOf(entry.symbol, top, receivedTime));
@@ -135,6 +144,7 @@ export class DeltaBooks {
     this.#resync.stop();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
+    for (const { cancelGrace } of this.#books.values()) cancelGrace?.();
     this.#books.clear();
   }
 
@@ -155,10 +165,26 @@ export class DeltaBooks {
     if (entry === undefined) {
       const { rules, clock } = this.#options;
       const builder = new OrderBookBuilder({ judge: rules.judge, snapshotLevels: rules.snapshot.levels });
-      entry = { symbol, builder, lostAt: clock.monotonic(), changedAt: Number.NEGATIVE_INFINITY };
+      const lostAt = clock.monotonic();
+      entry = { symbol, builder, lostAt, changedAt: Number.NEGATIVE_INFINITY, cancelGrace: null };
       this.#books.set(nativeCode, entry);
     }
     return entry;
+  }
+
+  /** What a change is ahead of must come soon. */
+  #grace(entry: Entry, nativeCode: string): void {
+    if (!entry.builder.isAhead) {
+      entry.cancelGrace?.();
+      entry.cancelGrace = null;
+      return;
+    }
+    entry.cancelGrace ??= this.#options.clock.setTimer(GRACE_MS, () => {
+      entry.cancelGrace = null;
+      if (!entry.builder.giveUp()) return;
+      this.#lost(entry, 'gap');
+      this.#resync.request(nativeCode);
+    });
   }
 
   #lost(entry: Entry, reason: 'gap' | 'crossed'): void {
@@ -172,6 +198,7 @@ export class DeltaBooks {
     // Who stands in line has an entry: both are forgotten together.
     const entry = this.#books.get(nativeCode)!;
     const outcome = entry.builder.align(snapshot);
+    this.#grace(entry, nativeCode);
     const top = outcome === 'aligned' ? entry.builder.top() : null;
     if (top === null) return outcome;
     const { exchange, clock, onBook, onReport } = this.#options;

@@ -69,7 +69,8 @@ describe('the numbered rule of a local book', () => {
     ).toBe('applied');
     expect(book.add(delta(11, 12, [['99', '8']]))).toBe('ignored');
     expect(book.top()).toMatchObject({ sequence: 12, bids: [['98', '5']] });
-    expect(book.add(delta(14, 14, [['98', '9']]))).toBe('gap');
+    expect(book.add(delta(14, 14, [['98', '9']]))).toBe('early');
+    expect(book.giveUp()).toBe(true);
     expect([book.top(), book.wantsSnapshot]).toEqual([null, true]);
     expect(book.add(delta(15, 15, [['96', '1']]))).toBe('kept');
     expect(book.align({ ...snapshot, sequence: 13 })).toBe('aligned');
@@ -81,6 +82,32 @@ describe('the numbered rule of a local book', () => {
         ['96', '1'],
       ],
     });
+  });
+
+  test('step 4: events that are ahead of others wait for them, in whatever order they come', () => {
+    const book = builder();
+    book.align(snapshot);
+    expect([book.add(delta(13, 13, [['98', '3']])), book.isAhead]).toEqual(['early', true]);
+    expect(book.add(delta(12, 12, [['98', '2']]))).toBe('early');
+    expect(book.add(delta(13, 13, [['98', '3']]))).toBe('early');
+    expect(book.top()).toMatchObject({ sequence: 10 });
+    expect([book.add(delta(11, 11)), book.isAhead]).toEqual(['applied', false]);
+    expect(book.top()).toMatchObject({ sequence: 13 });
+    expect(book.top()?.bids).toEqual(bidsOf('99 1, 98 3'));
+    expect([book.giveUp(), book.wantsSnapshot]).toEqual([false, false]);
+  });
+
+  test('step 4: no more of them than a socket can be behind, and a crossed book takes none of them', () => {
+    const book = builder();
+    book.align(snapshot);
+    const outcomes = Array.from({ length: 26 }, (_, index) => book.add(delta(12 + index, 12 + index)));
+    expect([outcomes.at(-2), outcomes.at(-1), book.isLive]).toEqual(['early', 'gap', false]);
+    expect(book.align({ ...snapshot, sequence: 11 })).toBe('aligned');
+    expect(book.top()).toMatchObject({ sequence: 37 });
+    book.add(delta(39, 39));
+    expect(book.add(delta(38, 38, [['101', '1']]))).toBe('crossed');
+    expect(book.align({ ...snapshot, sequence: 38 })).toBe('aligned');
+    expect(book.top()).toMatchObject({ sequence: 39 });
   });
 
   test('step 4: a hole among the events kept makes those before it useless', () => {
@@ -181,6 +208,8 @@ test('whatever is lost, repeated or swapped: every book shown is a true one, and
     fate: fc.constantFrom('delivered', 'delivered', 'delivered', 'dropped', 'twice', 'late', 'again'),
     /** How many states the snapshot is behind; `null` when none is fetched in this step. */
     lag: fc.option(fc.nat({ max: 12 })),
+    /** What is missing is given up before. */
+    isOver: fc.boolean(),
   });
   let shown = 0;
   fc.assert(
@@ -214,7 +243,7 @@ test('whatever is lost, repeated or swapped: every book shown is a true one, and
       };
       let late: BookDelta | null = null;
       const past: BookDelta[] = [];
-      for (const { changes, fate, lag } of steps) {
+      for (const { changes, fate, lag, isOver } of steps) {
         for (const one of changes) market.change(one);
         const sent = market.takeDelta();
         if (sent !== null && fate !== 'dropped' && fate !== 'late') deliver(sent);
@@ -223,10 +252,12 @@ test('whatever is lost, repeated or swapped: every book shown is a true one, and
         if (late !== null) deliver(late);
         late = fate === 'late' ? sent : null;
         if (sent !== null) past.push(sent);
+        if (isOver) builder.giveUp();
         if (lag !== null) align(lag);
       }
       market.change({ tick: 1, size: 3, isBid: true });
       deliver(market.takeDelta()!);
+      builder.giveUp();
       align(0);
       expect(builder.isLive).toBe(true);
       expect(builder.top()?.sequence).toBe(market.sequence);

@@ -3,7 +3,9 @@
  * (`judge`, see `exchanges/binance-book.ts`, whose step numbers stand below); here is what to do about it.
  *
  * - *waiting*: there is no book. Changes are kept until a snapshot comes that they continue.
- * - *live*: changes are applied as they come. One that does not follow, or that leaves the book crossed, ends the book.
+ * - *live*: changes are applied as they come. One that leaves the book crossed ends it. One that does not follow may be
+ *   ahead of those before it, while a second socket carries the book too: it is held until they come, or until the owner
+ *   gives them up, which ends the book.
  * - *renewing*: live, but the known part of a side has become short, or it was asked for. A snapshot is wanted, and
  *   changes are kept for it.
  *
@@ -22,6 +24,8 @@ const BOOK_DEPTH = 15;
 const RENEW_BELOW = 50;
 /** Changes kept for a snapshot: nearly two minutes of them, where a request takes ten seconds at most. */
 const MAX_KEPT = 1000;
+/** Changes held for others before them: more than a second of them from two sockets. */
+const MAX_EARLY = 25;
 
 export type DeltaOutcome =
   | 'applied'
@@ -29,6 +33,8 @@ export type DeltaOutcome =
   | 'ignored'
   /** Kept for the snapshot that is awaited. */
   | 'kept'
+  /** Held for changes that are missing before it; see {@link OrderBookBuilder.giveUp}. */
+  | 'early'
   /** Changes are missing before it: the book was thrown away, or what was kept before it is of no use. */
   | 'gap'
   /** It left the best bid at or over the best ask, so something had been missed: the book was thrown away. */
@@ -63,6 +69,8 @@ export class OrderBookBuilder {
   #book: WholeBook | null = null;
   /** What a snapshot will be continued by; `null` when none is wanted. */
   #kept: BookDelta[] | null = [];
+  /** Those that follow the book only when others have come, in order. Empty without a book. */
+  #early: BookDelta[] = [];
 
   constructor(options: OrderBookBuilderOptions) {
     this.#judge = options.judge;
@@ -79,22 +87,27 @@ export class OrderBookBuilder {
     return this.#book !== null;
   }
 
+  /** Whether changes are held for others that are missing before them. */
+  get isAhead(): boolean {
+    return this.#early.length > 0;
+  }
+
   add(delta: BookDelta): DeltaOutcome {
-    const isKeptWithoutGap = this.#keep(delta);
     const book = this.#book;
-    if (book === null) return isKeptWithoutGap ? 'kept' : 'gap';
+    if (book === null) return this.#keep(delta) ? 'kept' : 'gap';
     // Step 4.
     const verdict = this.#judge(delta, book.sequence);
+    if (verdict === 'gap') return this.#hold(delta);
+    this.#keep(delta);
     if (verdict === 'ignore') return 'ignored';
-    if (verdict === 'apply') {
-      book.apply(delta);
-      if (!book.isCrossed && !book.isKnownTo(this.#renewBelow)) this.#kept ??= [delta];
-      if (!book.isCrossed) return 'applied';
-    }
-    // Start over, with step 1: what follows this delta can continue a snapshot.
-    this.#book = null;
-    this.#kept = [delta];
-    return verdict === 'gap' ? 'gap' : 'crossed';
+    return this.#apply(book, delta) && this.#catchUp(book) ? 'applied' : 'crossed';
+  }
+
+  /** What is missing will not come. Whether that cost the book. */
+  giveUp(): boolean {
+    if (!this.isAhead) return false;
+    this.#startOver([]);
+    return true;
   }
 
   /** Steps 2 and 3: makes the snapshot the book, if what was kept continues it. */
@@ -109,7 +122,7 @@ export class OrderBookBuilder {
     if (book.isCrossed) return 'crossed';
     this.#book = book;
     this.#kept = book.isKnownTo(this.#renewBelow) ? null : [];
-    return 'aligned';
+    return this.#catchUp(book) ? 'aligned' : 'crossed';
   }
 
   /** Wants a snapshot, and goes on with the book there is: for when nobody knows whether changes were missed. */
@@ -120,6 +133,45 @@ export class OrderBookBuilder {
   /** `null` while there is no book. */
   top(): BookTop | null {
     return this.#book?.top() ?? null;
+  }
+
+  /** False when it crossed the book, which is over then. */
+  #apply(book: WholeBook, delta: BookDelta): boolean {
+    book.apply(delta);
+    if (book.isCrossed) {
+      this.#startOver([delta]);
+      return false;
+    }
+    if (!book.isKnownTo(this.#renewBelow)) this.#kept ??= [delta];
+    return true;
+  }
+
+  #hold(delta: BookDelta): DeltaOutcome {
+    const place = this.#early.findLastIndex(({ last }) => last <= delta.last);
+    if (this.#early[place]?.last !== delta.last) this.#early.splice(place + 1, 0, delta);
+    if (this.#early.length <= MAX_EARLY) return 'early';
+    this.giveUp();
+    return 'gap';
+  }
+
+  /** Applies what was early and follows now. False when it crossed the book. */
+  #catchUp(book: WholeBook): boolean {
+    for (let next = this.#early[0]; next !== undefined; next = this.#early[0]) {
+      const verdict = this.#judge(next, book.sequence);
+      if (verdict === 'gap') return true;
+      this.#early.shift();
+      if (verdict === 'ignore') continue;
+      this.#keep(next);
+      if (!this.#apply(book, next)) return false;
+    }
+    return true;
+  }
+
+  /** With step 1: what follows can continue a snapshot. */
+  #startOver(from: BookDelta[]): void {
+    this.#book = null;
+    this.#kept = [...from, ...this.#early];
+    this.#early = [];
   }
 
   /** False when it does not follow what was kept before: only a snapshot from between the two will fit then. */
