@@ -15,6 +15,8 @@ export type Fault =
   | { fault: 'halfOpen'; exchange?: ExchangeName; count?: number }
   /** As if clients read only so many bytes a second: frames come late, and in the end the connection is cut. */
   | { fault: 'slowReader'; exchange?: ExchangeName; bytesPerSecond: number; ms: number }
+  /** For `ms` the connections that stand now bring every frame `by` milliseconds late; new ones do not. */
+  | { fault: 'lateFrames'; exchange?: ExchangeName; by: number; ms: number }
   /** Send an error frame in the exchange's words (`name`: `NO_TICKET`, `TOO_MANY_REQUEST`...), then close 1000. */
   | { fault: 'errorFrame'; exchange?: ExchangeName; name?: string }
   /** Send every socket an event of a type nobody has heard of. */

@@ -32,6 +32,10 @@ const STRIKES: Strike = {
     for (const session of protocol.sessions) session.socket.slowTo(bytesPerSecond, ms);
     return protocol.sessions.size;
   },
+  lateFrames: ({ by, ms }, { protocol }) => {
+    for (const session of protocol.sessions) session.socket.delayBy(by, ms);
+    return protocol.sessions.size;
+  },
   errorFrame: (fault, { protocol }) => {
     const sessions: Session[] = [...protocol.sessions];
     for (const session of sessions) session.fail(fault.name);

@@ -29,6 +29,7 @@ const SHAPES: Record<FaultName, Shape> = {
   stall: { required: { ms: MS }, optional: { exchange: EXCHANGE } },
   halfOpen: { optional: { exchange: EXCHANGE, count: COUNT } },
   slowReader: { required: { bytesPerSecond: COUNT, ms: MS }, optional: { exchange: EXCHANGE } },
+  lateFrames: { required: { by: MS, ms: MS }, optional: { exchange: EXCHANGE } },
   errorFrame: { optional: { exchange: EXCHANGE, name: ERROR_NAME } },
   unknownEvent: { optional: { exchange: EXCHANGE } },
   serverShutdown: { optional: { closeAfterMs: MS } },

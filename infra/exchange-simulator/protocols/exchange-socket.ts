@@ -76,6 +76,11 @@ export class ExchangeSocket {
     this.#line.slowTo(bytesPerSecond, ms);
   }
 
+  /** As if the way to the client took so many milliseconds longer, for so long. */
+  delayBy(lateMs: number, ms: number): void {
+    this.#line.delayBy(lateMs, ms);
+  }
+
   /**
    * Text goes out as a text frame, bytes as a binary one, on demand torn into several TCP packets. False when a fault or
    * the network kept it back.

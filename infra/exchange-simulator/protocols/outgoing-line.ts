@@ -9,14 +9,15 @@ export function noteConnection(socket: WebSocket, connection: Duplex): void {
   connections.set(socket, connection);
 }
 
-type Entry = { frame: string | Buffer; isSplit: boolean };
+/** `dueAt` on the monotonic clock, milliseconds. */
+type Entry = { frame: string | Buffer; isSplit: boolean; dueAt: number };
 
 const PARTS = 4;
 const PART_PAUSE_MS = 2;
 
 /**
  * What lies between a socket and its client: as a rule nothing, in bad times a line that passes only so many bytes a
- * second, or that tears one frame into several TCP packets. Frames keep their order.
+ * second, that takes longer, or that tears one frame into several TCP packets. Frames keep their order.
  */
 export class OutgoingLine {
   readonly #socket: WebSocket;
@@ -24,6 +25,8 @@ export class OutgoingLine {
   #isDraining = false;
   #bytesPerSecond = 0;
   #slowUntilMs = 0;
+  #lateMs = 0;
+  #lateUntilMs = 0;
   /** Bytes that wait in the queue. */
   waitingBytes = 0;
 
@@ -32,11 +35,12 @@ export class OutgoingLine {
   }
 
   send(frame: string | Buffer, isSplit: boolean): void {
-    if (!this.#isDraining && !isSplit && !this.#isSlow) {
+    const dueAt = this.#dueAt();
+    if (!this.#isDraining && !isSplit && !this.#isSlow && dueAt === 0) {
       this.#write(frame);
       return;
     }
-    this.#queue.push({ frame, isSplit });
+    this.#queue.push({ frame, isSplit, dueAt });
     this.waitingBytes += frame.length;
     if (!this.#isDraining) void this.#drain();
   }
@@ -45,6 +49,18 @@ export class OutgoingLine {
   slowTo(bytesPerSecond: number, ms: number): void {
     this.#bytesPerSecond = bytesPerSecond;
     this.#slowUntilMs = performance.now() + ms;
+  }
+
+  /** As if the way took so many milliseconds longer, for so long. */
+  delayBy(lateMs: number, ms: number): void {
+    this.#lateMs = lateMs;
+    this.#lateUntilMs = performance.now() + ms;
+  }
+
+  #dueAt(): number {
+    if (this.#lateUntilMs === 0) return 0;
+    const now = performance.now();
+    return now < this.#lateUntilMs ? now + this.#lateMs : 0;
   }
 
   get #isSlow(): boolean {
@@ -62,7 +78,9 @@ export class OutgoingLine {
   async #drain(): Promise<void> {
     this.#isDraining = true;
     for (let entry = this.#queue.shift(); entry !== undefined && this.#isOpen; entry = this.#queue.shift()) {
-      const { frame, isSplit } = entry;
+      const { frame, isSplit, dueAt } = entry;
+      const waitMs = dueAt === 0 ? 0 : dueAt - performance.now();
+      if (waitMs > 0) await delay(waitMs);
       if (this.#isSlow) await delay((frame.length / this.#bytesPerSecond) * 1000);
       this.waitingBytes -= frame.length;
       if (!this.#isOpen) break;
