@@ -49,8 +49,8 @@ export const PROTECTIONS: Readonly<Record<Protection, readonly Replacement[]>> =
   tradeMemory: [
     {
       file: 'ingest-node/conversion/trade-memory.ts',
-      text: 'if (this.#ids.get(market, trade.id) !== undefined) return false;',
-      by: '',
+      text: 'if (!this.#noteId(trade, now)) return false;',
+      by: 'this.#noteId(trade, now);',
     },
   ],
 };
