@@ -115,10 +115,10 @@ async function readRecords(file: string): Promise<Captured[]> {
     .map(line => JSON.parse(line));
 }
 
-/** Captures of different days lie side by side, and some were trimmed, which no adapter takes. */
+/** Captures of different days lie side by side. */
 function newestOf(said: readonly Saying[]): Map<string, string> {
   const newest = new Map<string, Saying>();
-  for (const saying of said.filter(({ text }) => !text.includes('undefined'))) {
+  for (const saying of said) {
     const known = newest.get(saying.key);
     if (known?.time === undefined || saying.time === undefined || saying.time >= known.time)
       newest.set(saying.key, saying);
@@ -308,8 +308,10 @@ function levels(rows: unknown[][]): string[][] {
     .filter(([price, size]) => price !== '0' && size !== '0');
 }
 
+/** What a trimmed capture lacks is nothing. */
 function words(...values: unknown[]): string {
-  return values.map(value => (/^[a-z]+$/.test(String(value)) ? String(value) : plain(value))).join(' ');
+  const word = (value: unknown) => (/^[a-z]+$/.test(String(value)) ? String(value) : plain(value));
+  return values.map(value => (value === undefined ? '' : word(value))).join(' ');
 }
 
 /** Any spelling of a number as plain text. */

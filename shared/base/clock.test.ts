@@ -22,6 +22,24 @@ test('the wall clock follows when someone sets it, forwards or back', () => {
   }
 });
 
+test('a process that is held up between its looks at the two clocks does not take that for a change', () => {
+  const hands = { wall: 1_785_397_735_004, monotonic: 10, heldUpMs: 0 };
+  const dateNow = () => {
+    const wall = Math.floor(hands.wall);
+    hands.wall += hands.heldUpMs;
+    hands.monotonic += hands.heldUpMs;
+    hands.heldUpMs = 0;
+    return wall;
+  };
+  const clock = createSystemClock({ dateNow, performanceNow: () => hands.monotonic });
+  hands.wall += 0.9;
+  hands.monotonic += 0.9;
+  const before = clock.now();
+  hands.heldUpMs = 7;
+  expect(clock.now(), 'never back').toBeGreaterThanOrEqual(before);
+  expect(clock.now() - before).toBeCloseTo(7, 6);
+});
+
 test('the monotonic clock does not follow the wall clock', () => {
   const hands = handMoved();
   hands.wall -= 1_000_000;

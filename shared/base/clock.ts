@@ -16,6 +16,9 @@ export type CancelTimer = () => void;
 /** `setTimeout` takes a signed 32-bit number and fires at once beyond it. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** How often both clocks are looked at until no more than a millisecond lies between; the next call looks again. */
+const MOST_LOOKS = 3;
+
 /**
  * The running system's clock. The wall time is the monotonic clock laid onto `Date.now()`: finer than a millisecond, and
  * laid anew as soon as the two disagree by more than one (someone set the clock, the machine slept).
@@ -27,13 +30,25 @@ export function createSystemClock(
   },
 ): Clock {
   let wallMinusMonotonic = source.dateNow() - source.performanceNow();
+  /** A process that is held up between its two looks sees clocks that disagree, though they do not. */
+  const layAnew = () => {
+    for (let look = 0; look < MOST_LOOKS; look++) {
+      const before = source.performanceNow();
+      const wall = source.dateNow();
+      const monotonic = source.performanceNow();
+      if (monotonic - before >= 1) continue;
+      const ahead = wallMinusMonotonic + monotonic - wall;
+      if (ahead < -1 || ahead >= 2) wallMinusMonotonic = wall - monotonic;
+      return;
+    }
+  };
   return {
     now() {
       const wall = source.dateNow();
       const monotonic = source.performanceNow();
       // `wall` was cut to whole milliseconds: the true time lies in [wall, wall + 1).
       const ahead = wallMinusMonotonic + monotonic - wall;
-      if (ahead < -1 || ahead >= 2) wallMinusMonotonic = wall - monotonic;
+      if (ahead < -1 || ahead >= 2) layAnew();
       return Math.round((wallMinusMonotonic + monotonic) * 1000) / 1000;
     },
     monotonic: () => source.performanceNow(),
