@@ -33,6 +33,11 @@ export type ConverterOptions = {
   /** Least time between two order books of one instrument: 250 unless told; 0 lets every changed one pass. */
   readonly orderBookIntervalMs?: number;
   readonly tradeMemory?: TradeMemoryOptions;
+  /**
+   * Whether a trade is so old that another node published it, though no memory of ours knows it: exchanges answer each
+   * subscription with the last trade of every market, which in a quiet one is hours old. None is unless told.
+   */
+  readonly isInherited?: (trade: Trade) => boolean;
   /** Told of the first rejection of each kind at once, then of at most one per kind in ten seconds. */
   readonly onRejectionSample?: (sample: RejectionSample) => void;
 };
@@ -98,11 +103,12 @@ export class ConverterService {
   readonly #quotes = new Map<ExchangeName, Map<string, number>>();
   readonly #orders = { ticker: new StateOrder(), quote: new StateOrder(), orderBook: new StateOrder() };
   readonly #counts = new Map<ExchangeName, MutableCounts>();
-  #inheritedFrom: EpochMillis | null = null;
+  readonly #isInherited: (trade: Trade) => boolean;
 
   constructor(options: ConverterOptions = {}) {
     this.#trades = new TradeMemory(options.tradeMemory);
     this.#books = new OrderBookPacer(options.orderBookIntervalMs ?? DEFAULT_ORDER_BOOK_INTERVAL_MS);
+    this.#isInherited = options.isInherited ?? (() => false);
     this.#rejections = new RejectionLog(options.onRejectionSample);
   }
 
@@ -130,10 +136,10 @@ export class ConverterService {
     if (conversion.kind === 'rejected') return { events: [], trades: [], bookDeltas: [], control: null, isData: false };
     const { bookDeltas = [], sequence } = conversion;
     const trades = conversion.events.filter(event => event.type === 'trade');
-    const events =
-      this.#inheritedFrom === null
-        ? conversion.events
-        : conversion.events.filter(event => !this.#isInherited(event, receivedTime));
+    const inherited = trades.filter(trade => trade.backfilled === true && this.#isInherited(trade));
+    for (const trade of inherited) this.#trades.remember(trade, receivedTime);
+    const isOurs = (event: MarketEvent) => event.type !== 'trade' || !inherited.includes(event);
+    const events = inherited.length === 0 ? conversion.events : conversion.events.filter(isOurs);
     return {
       events: this.#admit(events, receivedTime, source, sequence),
       trades,
@@ -235,15 +241,6 @@ export class ConverterService {
     this.#candles.forgetTrades();
   }
 
-  /**
-   * Another node published everything before `since`, of which this one has read only what came later. Exchanges answer
-   * each subscription with the last trade of every market, which in a quiet one is hours old: such a trade has been
-   * published, though no memory of ours knows it.
-   */
-  inheritFrom(since: EpochMillis): void {
-    this.#inheritedFrom = since;
-  }
-
   counts(): ConversionCounts {
     return {
       byExchange: [...this.#counts.values()].map(counts => ({ ...counts, events: { ...counts.events } })),
@@ -252,13 +249,6 @@ export class ConverterService {
       rememberedTrades: this.#trades.size,
       earlyMemoryRotations: this.#trades.earlyRotations,
     };
-  }
-
-  #isInherited(event: MarketEvent, now: EpochMillis): boolean {
-    if (event.type !== 'trade' || event.backfilled !== true) return false;
-    if (event.exchangeTime === null || event.exchangeTime >= (this.#inheritedFrom ?? 0)) return false;
-    this.#trades.remember(event, now);
-    return true;
   }
 
   #isOutdated(event: MarketEvent, sequence: number | undefined, now: EpochMillis, source: FrameSource): boolean {

@@ -31,8 +31,12 @@ export type TradeBackfillOptions = Pick<
   readonly exchange: ExchangeName;
   /** Those of some past trades, in order, that were not published (TRD1); the others surely were. */
   readonly unpublished: (past: readonly Trade[], others: readonly Trade[]) => readonly Trade[];
-  /** Publishes them, and answers how many trades those were. */
-  readonly publish: (events: readonly (Trade | TradeGap)[]) => number;
+  /**
+   * Publishes them, and answers what was published.
+   *
+   * @param past all that is known of the time of these trades, themselves included
+   */
+  readonly publish: (events: readonly (Trade | TradeGap)[], past: readonly Trade[]) => readonly MarketEvent[];
   /** Frames of these instruments stayed away on an open socket: some may have been lost. */
   readonly onInterrupted?: (symbols: readonly string[]) => void;
   /** No miss of an instrument is open any more; or a miss was not whole. */
@@ -369,7 +373,7 @@ export class TradeBackfill {
   #found(past: readonly Trade[], miss: Miss | null): void {
     const missed = this.#unpublished(past, miss?.before ?? []);
     if (missed.length === 0) return;
-    this.#counts.backfilledTrades += this.#publish(missed);
+    this.#tell(missed, [...past, ...(miss?.before ?? [])]);
     for (const trade of missed) this.#continuity.remember(trade);
   }
 
@@ -397,7 +401,12 @@ export class TradeBackfill {
       ...bounds,
       provable: this.#history.ids === 'contiguous' && !('knownFrom' in miss),
     };
-    this.#publish([gap]);
-    this.#counts.declaredGaps += 1;
+    this.#tell([gap], []);
+  }
+
+  #tell(events: readonly (Trade | TradeGap)[], past: readonly Trade[]): void {
+    const told = this.#publish(events, past);
+    this.#counts.backfilledTrades += told.filter(({ type }) => type === 'trade').length;
+    this.#counts.declaredGaps += told.filter(({ type }) => type === 'gap').length;
   }
 }

@@ -25,6 +25,8 @@ export class UpwardReading implements TradeReading {
   #next: bigint;
   /** Runs are worth a look: `null` where they are not, or were not enough. */
   #runsSince: EpochMillis | null;
+  /** The last one that was found. */
+  #found: Trade | null = null;
   /** The lowest and the highest id that were not where they should be. */
   #absent: { readonly first: bigint; readonly last: bigint } | null = null;
 
@@ -59,6 +61,7 @@ export class UpwardReading implements TradeReading {
       if (id < this.#next || id >= this.#until) continue;
       this.#skipTo(id);
       missed.push(trade);
+      this.#found = trade;
       this.#next = id + 1n;
     }
     const last = page.at(-1);
@@ -99,7 +102,7 @@ export class UpwardReading implements TradeReading {
     const first = this.#absent?.first ?? this.#next;
     const last = this.#next < this.#until ? this.#until - 1n : (this.#absent?.last ?? this.#next);
     const [afterId, untilId] = [String(first - 1n), String(last + 1n)];
-    const known = [...this.#miss.before, ...this.#miss.after.values()];
+    const known = [...this.#miss.before, ...this.#miss.after.values(), ...(this.#found === null ? [] : [this.#found])];
     const timeOf = (id: string) => known.find(trade => trade.id === id)?.exchangeTime ?? null;
     return { found: NOTHING, afterId, untilId, afterTime: timeOf(afterId), untilTime: timeOf(untilId) };
   }

@@ -1,7 +1,6 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
-import type { EpochMillis } from '../../shared/model/time.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import type { Lineage, Position } from '../../shared/wire/position.ts';
 import { readRecentPast } from './recent-past.ts';
@@ -10,6 +9,8 @@ import { readRecentPast } from './recent-past.ts';
 export type HeardBatch = {
   /** 1: an epoch begins with it. */
   readonly first: number;
+  /** Then: the epochs before it. */
+  readonly lineage?: Lineage | null;
   readonly events: readonly MarketEvent[];
 };
 
@@ -17,7 +18,7 @@ export type JoinedStreamOptions = {
   /** Best first. */
   readonly sources: readonly StreamSource[];
   readonly clock: Clock;
-  /** Told of every batch once, in order, without a hole from {@link JoinedStream.knownSince} on. */
+  /** Told of every batch once, in order, without a hole from the first one on. */
   readonly hear: (batch: HeardBatch) => void;
 };
 
@@ -34,15 +35,9 @@ export class JoinedStream {
   #waiting: HeardBatch[] | null = null;
   #reading: Promise<void> = Promise.resolve();
   #turn = 0;
-  #knownSince: EpochMillis | null = null;
 
   constructor(options: JoinedStreamOptions) {
     this.#options = options;
-  }
-
-  /** From when on every trade of the stream has been heard; `null` before anything was. */
-  get knownSince(): EpochMillis | null {
-    return this.#knownSince;
   }
 
   batch(batch: HeardBatch): void {
@@ -52,14 +47,8 @@ export class JoinedStream {
 
   /** The node has its place from a snapshot: nothing that it heard before leads there. */
   begin(head: Position, lineage: Lineage): void {
-    this.#knownSince = this.#options.clock.now();
     this.#waiting = [];
     this.#reading = this.#readPast(++this.#turn, head, lineage);
-  }
-
-  /** From now on nothing goes by unheard: the node publishes itself. */
-  know(): void {
-    this.#knownSince ??= this.#options.clock.now();
   }
 
   /** Resolves when everything has been heard that has come; what of the past is not there by then is done without. */
@@ -78,8 +67,6 @@ export class JoinedStream {
   #hearWaiting(past: readonly HeardBatch[]): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
-    const since = past.find(({ events }) => events.length > 0)?.events[0]?.receivedTime;
-    if (since !== undefined) this.#knownSince = Math.min(this.#knownSince ?? since, since);
     for (const batch of [...past, ...waiting]) this.#options.hear(batch);
   }
 }

@@ -15,6 +15,7 @@ import type { FrameMeaning } from '../feeds/line.ts';
 import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
 import type { Logger } from '../operations/logger.ts';
 import { feedEvent } from './feed-event.ts';
+import { KnownPast } from './known-past.ts';
 import { MissedTrades } from './missed-trades.ts';
 
 export type LeaderOptions = {
@@ -49,6 +50,8 @@ type LeaderState = 'stopped' | 'warming' | 'leading';
  */
 export class Leader {
   readonly converter: ConverterService;
+  /** How far back this node knows what the stream carried. */
+  readonly knownPast = new KnownPast();
   readonly missedTrades: MissedTrades;
   readonly #options: LeaderOptions;
   readonly #feeds: readonly ExchangeFeeds[];
@@ -64,9 +67,11 @@ export class Leader {
       new Set(adapters.filter(({ tradeHistory }) => tradeHistory.ids === ids).map(({ exchange }) => exchange));
     this.converter = new ConverterService({
       tradeMemory: { separateIds: exchangesWith('separate'), contiguousIds: exchangesWith('contiguous') },
+      isInherited: trade => this.knownPast.isBefore(trade),
       onRejectionSample: sample => logger.warn({ ...sample }, 'a record was rejected'),
     });
-    this.missedTrades = new MissedTrades({ converter: this.converter, distributor, clock, logger });
+    const { converter, knownPast } = this;
+    this.missedTrades = new MissedTrades({ converter, knownPast, distributor, clock, logger });
     this.#feeds = adapters.map(adapter => this.#createFeeds(adapter));
   }
 

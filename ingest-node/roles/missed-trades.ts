@@ -1,19 +1,22 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
-import type { MarketEvent, Trade, TradeGap } from '../../shared/model/market-event.ts';
+import type { Trade, TradeGap } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeBackfillHealth } from '../../shared/wire/service-info.ts';
 import type { ConverterService } from '../conversion/converter-service.ts';
 import { TradeBackfill } from '../conversion/trade-backfill.ts';
 import type { Distributor } from '../distribution/distributor.ts';
-import type { ExchangeAdapter } from '../exchanges/exchange-adapter.ts';
+import type { ExchangeAdapter, TradeHistory } from '../exchanges/exchange-adapter.ts';
 import type { ExchangeFeeds, FeedStatus } from '../feeds/exchange-feeds.ts';
 import type { Logger } from '../operations/logger.ts';
-import { feedEvent } from './feed-event.ts';
-import { TradeHorizon } from './trade-horizon.ts';
+import { backfillFeed } from './backfill-feed.ts';
+import type { KnownPast } from './known-past.ts';
+import { gapsOf, gapUntil } from './untold-trades.ts';
 
 export type MissedTradesOptions = {
   readonly converter: ConverterService;
+  /** What this node knows of what others have published. */
+  readonly knownPast: KnownPast;
   /** Where what was read back goes. */
   readonly distributor: Pick<Distributor, 'offer'>;
   readonly clock: Clock;
@@ -23,16 +26,6 @@ export type MissedTradesOptions = {
 const LOOK_EVERY_MS = 1_000;
 /** After a feed is live: its subscription, the settling, and a first page. */
 const NOTICED_AFTER_MS = 5_000;
-const READING_BACK = 'missed trades are being read back';
-
-/** The feed that says whether missed trades of an exchange are being read back: it is live, and has a reason while so. */
-const keyOf = (exchange: ExchangeName): string => `${exchange}-backfill`;
-
-/** Whether a leader says by this that it has read back all that it missed of the exchange. */
-export function saysAllReadBack(event: MarketEvent): boolean {
-  return event.type === 'feed' && event.key === keyOf(event.exchange) && event.reason === null;
-}
-
 type OfExchange = {
   readonly feeds: ExchangeFeeds;
   readonly backfill: TradeBackfill;
@@ -45,8 +38,6 @@ type OfExchange = {
  * another one does its stream tells what that one may have missed, for whoever leads next.
  */
 export class MissedTrades {
-  /** How far back this node knows which trades were published. */
-  readonly horizon = new TradeHorizon();
   readonly #options: MissedTradesOptions;
   readonly #exchanges = new Map<ExchangeName, OfExchange>();
   #cancelLook: () => void = () => {};
@@ -87,10 +78,7 @@ export class MissedTrades {
   remember(event: Trade | TradeGap): void {
     const backfill = this.#exchanges.get(event.exchange)?.backfill;
     if (event.type === 'gap') backfill?.rememberGap(event);
-    else {
-      this.horizon.heard(event);
-      backfill?.remember(event);
-    }
+    else backfill?.remember(event);
   }
 
   /** What is known of the markets' trades does not count any more: the next ones continue nothing. */
@@ -100,6 +88,7 @@ export class MissedTrades {
 
   /** The node that leads says that it has read back what it missed of an exchange. */
   trust(exchange: ExchangeName): void {
+    this.#options.knownPast.account(exchange);
     this.#exchanges.get(exchange)?.backfill.trust();
   }
 
@@ -130,25 +119,57 @@ export class MissedTrades {
         if (candles === 'fromTrades') converter.interrupt(exchange, symbols);
       },
       onResolved: (symbol, isWhole) => distributor.offer(converter.resolve(exchange, symbol, isWhole, clock.now())),
-      publish: events => {
-        const admitted = converter.admit(this.#withinHorizon(exchange, events), clock.now());
+      publish: (events, past) => {
+        const admitted = converter.admit(this.#tellable(tradeHistory, events, past), clock.now());
         distributor.offer(admitted);
-        return admitted.filter(({ type }) => type === 'trade').length;
+        return admitted;
       },
     });
   }
 
-  /** Trades that were fetched from before what this node knows may have been published: whether they were nobody can say. */
-  #withinHorizon(exchange: ExchangeName, events: readonly (Trade | TradeGap)[]): readonly (Trade | TradeGap)[] {
-    const known = events.filter(event => !this.horizon.isBeyond(event));
-    if (known.length < events.length) {
-      const left = events.length - known.length;
-      this.#options.logger.warn(
-        { exchange, left },
-        'fetched trades are left out: they may have been published already',
+  /** Without what others may have published already, and with the gaps that say so. */
+  #tellable(
+    { ids }: TradeHistory,
+    events: readonly (Trade | TradeGap)[],
+    past: readonly Trade[],
+  ): readonly (Trade | TradeGap)[] {
+    const { knownPast, converter, clock, logger } = this.#options;
+    const before = events.filter(event => knownPast.isBefore(event));
+    if (before.length === 0) return events;
+    const now = clock.now();
+    const trades = before.filter(event => event.type === 'trade');
+    // Dealt with: neither a frame nor a second reading brings them up again.
+    for (const trade of trades) converter.remember(trade, now);
+    const untold = before.filter(event => !knownPast.isAnsweredFor(event));
+    const left = untold.filter(event => event.type === 'trade');
+    const gaps = [
+      ...gapsOf(left, { past, isContiguous: ids === 'contiguous', now }),
+      ...untold.filter(event => event.type === 'gap').map(gap => ({ ...gap, provable: false })),
+    ];
+    for (const gap of gaps) knownPast.name(gap);
+    if (gaps.length > 0)
+      logger.warn({ gaps, trades: left.length }, 'nobody can say whether these trades were published');
+    const known = new Set(before);
+    return [...gaps, ...events.filter(event => !known.has(event))];
+  }
+
+  /**
+   * All is read back that seemed missing. Where the leader before was not done when what this node knows began, more may
+   * be lost than that: of every market of which that was not said already.
+   */
+  #accountFor(exchange: ExchangeName, feeds: ExchangeFeeds): void {
+    const { knownPast, distributor, clock, logger } = this.#options;
+    const until = knownPast.mayLackUntil(exchange);
+    if (until !== null) {
+      const carried = feeds.status().flatMap(({ key }) => feeds.instrumentsOf(key));
+      const unnamed = carried.filter(({ symbol }) => !knownPast.isNamed(exchange, symbol));
+      distributor.offer(unnamed.map(({ symbol }) => gapUntil(until, { exchange, symbol, now: clock.now() })));
+      logger.warn(
+        { exchange, markets: unnamed.length, until },
+        'trades may be lost that a leader before did not read back',
       );
     }
-    return known;
+    knownPast.account(exchange);
   }
 
   /** Tells by a feed of its own whether missed trades are still being read back: whoever leads next must know. */
@@ -162,8 +183,8 @@ export class MissedTrades {
       const isReached = one.isReadingBack !== null || status.some(({ state }) => state === 'live');
       if (one.isReadingBack === isReadingBack || !isReached) continue;
       one.isReadingBack = isReadingBack;
-      const reason = isReadingBack ? READING_BACK : null;
-      distributor.offer([feedEvent(exchange, { key: keyOf(exchange), state: 'live', since: now, reason }, now)]);
+      if (!isReadingBack) this.#accountFor(exchange, one.feeds);
+      distributor.offer([backfillFeed(exchange, isReadingBack, now)]);
     }
     this.#cancelLook = clock.setTimer(LOOK_EVERY_MS, () => this.#look());
   }

@@ -10,9 +10,9 @@ import type { SessionRegistry } from '../distribution/session-registry.ts';
 import type { Infrastructure } from '../infrastructure/composite-service.ts';
 import type { LeaderElection, LeaderInfo, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
+import { saysReadingBack } from './backfill-feed.ts';
 import { type HeardBatch, JoinedStream } from './joined-stream.ts';
 import type { Leader } from './leader.ts';
-import { saysAllReadBack } from './missed-trades.ts';
 import { OwedEvents } from './owed-events.ts';
 import { OutrankedError, takeOver } from './takeover.ts';
 import { voidEvents } from './void-events.ts';
@@ -231,9 +231,6 @@ export class NodeRole {
       this.#endWarmUp();
       const owed = this.#owed.take(clock.now());
       this.distributor.offer(owed);
-      const { knownSince } = this.#joined;
-      if (knownSince !== null) this.leader.converter.inheritFrom(knownSince);
-      this.#joined.know();
       sessions.setUpstream(term.mayWrite() ? 'live' : 'seeking');
       records.beginTerm(term.epoch);
       this.leader.start();
@@ -270,14 +267,15 @@ export class NodeRole {
     this.#published(events);
     // Who took a wrong turn lacks nothing of what lies before it.
     if (reason === 'diverged') return;
-    this.leader.missedTrades.horizon.begin();
+    this.leader.knownPast.begin(this.#options.clock.now(), events);
     this.#joined.begin(position, lineage);
   }
 
-  #heard({ first, events }: HeardBatch): void {
+  #heard(batch: HeardBatch): void {
     // The leader before this one was interrupted for good, and may have had something to read back.
-    if (first === 1) this.leader.missedTrades.doubt();
-    this.#published(events);
+    if (batch.first === 1) this.leader.missedTrades.doubt();
+    this.leader.knownPast.heard(batch);
+    this.#published(batch.events);
   }
 
   /** Another node has published these (rule TRD1). */
@@ -286,7 +284,7 @@ export class NodeRole {
     for (const event of events) {
       if (event.type === 'trade' || event.type === 'candle' || event.type === 'gap') this.leader.remember(event, now);
       if (event.type === 'feed' && event.state !== 'live') this.leader.missedTrades.doubt(event.exchange);
-      if (saysAllReadBack(event)) this.leader.missedTrades.trust(event.exchange);
+      if (saysReadingBack(event) === false) this.leader.missedTrades.trust(event.exchange);
       this.#owed.published(event);
     }
   }

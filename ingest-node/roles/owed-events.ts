@@ -91,7 +91,7 @@ function keyOf(event: MarketEvent): string {
     case 'trade':
       return `${key}:${event.id}`;
     case 'gap':
-      return `${key}:${event.afterId}:${event.untilId}`;
+      return `${key}:${event.afterId}:${event.afterTime}:${event.untilId}:${event.untilTime}`;
     case 'candle':
       return event.closed ? `${key}:${event.openTime}` : key;
     case 'feed':

@@ -109,7 +109,10 @@ export type FeedState = EventOf<'feed'> & {
   readonly reason: string | null;
 };
 
-/** Trades that could not be recovered. */
+/**
+ * Trades that could not be recovered; or of which nobody can say whether they were published, because whoever knew that
+ * is gone. A bound that is `null` is not known.
+ */
 export type TradeGap = InstrumentEventOf<'gap'> & {
   readonly afterId: string | null;
   readonly untilId: string | null;

@@ -76,7 +76,7 @@ export class TradeWorld {
       publish: events => {
         const fresh = events.filter(event => event.type === 'gap' || this.#memory.admit(event, this.clock.now()));
         this.published.push(...fresh);
-        return fresh.length;
+        return fresh;
       },
     });
     this.backfill.setInstruments(
