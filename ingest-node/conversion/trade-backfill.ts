@@ -373,7 +373,7 @@ export class TradeBackfill {
   #found(past: readonly Trade[], miss: Miss | null): void {
     const missed = this.#unpublished(past, miss?.before ?? []);
     if (missed.length === 0) return;
-    this.#tell(missed, [...past, ...(miss?.before ?? [])]);
+    this.#tell(missed[0]!.symbol, missed, [...past, ...(miss?.before ?? [])]);
     for (const trade of missed) this.#continuity.remember(trade);
   }
 
@@ -401,12 +401,14 @@ export class TradeBackfill {
       ...bounds,
       provable: this.#history.ids === 'contiguous' && !('knownFrom' in miss),
     };
-    this.#tell([gap], []);
+    this.#tell(miss.symbol, [gap], []);
   }
 
-  #tell(events: readonly (Trade | TradeGap)[], past: readonly Trade[]): void {
+  #tell(symbol: string, events: readonly (Trade | TradeGap)[], past: readonly Trade[]): void {
     const told = this.#publish(events, past);
+    const gaps = told.filter(({ type }) => type === 'gap').length;
     this.#counts.backfilledTrades += told.filter(({ type }) => type === 'trade').length;
-    this.#counts.declaredGaps += told.filter(({ type }) => type === 'gap').length;
+    this.#counts.declaredGaps += gaps;
+    if (gaps > 0) this.#onResolved(symbol, false);
   }
 }

@@ -61,6 +61,9 @@ test('[GAP1] nobody answers for what was not read back, unless a leader says tha
   ]);
   known.begin(30_000, []);
   expect(known.isAnsweredFor(at(2_000))).toBe(false);
+  known.begin(30_000, [backfillFeed('upbit', false, 3_000), backfillFeed('binance', true, 3_000)]);
+  const trades = [at(2_000), at(2_000, { exchange: 'binance' })];
+  expect(trades.map(one => known.isAnsweredFor(one))).toEqual([true, false]);
 });
 
 test('who hears the first term from its beginning knows all', () => {

@@ -10,7 +10,7 @@ const DISORDER_MS = 1_000;
 /**
  * How far back a node knows what the stream carried (rule TRD1). One that joined in mid-stream, or lost its place, knows no
  * trade that went by before the first one that it heard live. Whether an older one was published it can say only where
- * somebody else answers for it: the leader who said that it had read back everything, or declared a gap.
+ * somebody else answers for it: the leader who said that it had read back everything, then or before, or declared a gap.
  *
  * There are three ways to meet that time. Each subscription is answered with the last trade of every market: whoever led
  * had the same answer from its own subscription, or the trade itself, so it was published. A trade that is fetched because
@@ -42,10 +42,13 @@ export class KnownPast {
     this.#since.clear();
     this.#beganWithTerm = false;
     this.#readingBack.clear();
-    for (const event of state) {
-      if (event.type === 'feed' && saysReadingBack(event)) this.#readingBack.set(event.exchange, event.since);
-    }
     this.#accounted.clear();
+    for (const event of state) {
+      const isReadingBack = saysReadingBack(event);
+      if (event.type !== 'feed' || isReadingBack === null) continue;
+      if (isReadingBack) this.#readingBack.set(event.exchange, event.since);
+      else this.#accounted.add(event.exchange);
+    }
     this.#declared = [];
     this.#named.clear();
   }
