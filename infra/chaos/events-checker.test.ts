@@ -27,6 +27,7 @@ test('whatever was published lies there once, and what is repeated or a state is
     trades: 3,
     events: 4,
     repeated: 4,
+    outOfOrder: 0,
   });
 });
 
@@ -40,6 +41,19 @@ test.each<readonly [name: string, records: readonly EventsRecord[], fault: RegEx
 ])('%s is a fault', (_, records, fault) => {
   const until = { epoch: EPOCH, offset: 9 };
   expect(checkEvents({ ...ALL, until, records }).faults).toEqual([expect.stringMatching(fault)]);
+});
+
+test('who tells repetitions by the ids of trades has what came late, and still misses what never came', () => {
+  const late = [RECORDS[1]!, RECORDS[0]!, ...RECORDS.slice(2)];
+  const check = { ...ALL, repeatedBy: 'trade id' } as const;
+  expect(checkEvents({ ...check, records: late })).toMatchObject({ faults: [], trades: 3, outOfOrder: 1 });
+  expect(checkEvents({ ...check, records: RECORDS.slice(1) }).faults).toEqual([
+    expect.stringMatching(/5:1 is missing/),
+  ]);
+  const stranger = record({ ...FIRST, offset: 2 });
+  expect(checkEvents({ ...check, records: [...RECORDS, stranger] }).faults).toEqual([
+    expect.stringMatching(/late trade .* at 5:2 that nobody heard of/),
+  ]);
 });
 
 test('one trade at two places is a fault', () => {

@@ -5,6 +5,7 @@ import { Cluster } from './testing/cluster/cluster.ts';
 import { runHandovers } from './testing/cluster/handovers.ts';
 import { OUTAGES_OF_BOTH, OUTAGES_OF_KAFKA } from './testing/cluster/kafka-outages.ts';
 import { type Outage, runOutages } from './testing/cluster/outages.ts';
+import { KAFKA_SLOW } from './testing/cluster/slow-outages.ts';
 import { type Blow, runTakeovers } from './testing/cluster/takeovers.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e6));
@@ -31,6 +32,10 @@ describeWithService(['zookeeper', 'redis', 'mariadb', 'kafka'], 'three nodes wit
 
     test.each<Blow>(['kill', 'freeze', 'cut'])('[EPO1] [FEN1] [ORD2] [TRD1] %s of the leader', async blow => {
       await runTakeovers(cluster, Array<Blow>(ROUNDS).fill(blow));
+    });
+
+    test('[EPO1] [FEN1] [ORD2] [TRD1] kill of the leader while Kafka is slow', async () => {
+      await runTakeovers(cluster, Array<Blow>(ROUNDS).fill('kill'), { meanwhile: KAFKA_SLOW });
     });
 
     test('[HND1] SIGTERM of the leader', async () => {

@@ -5,11 +5,10 @@ import type { Mode } from '../../../../shared/wire/service-info.ts';
 import type { TestKafka } from '../../../local/services/testing/kafka.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
 import type { Cluster } from './cluster.ts';
-import { both, component, isActive, isUp, type Said } from './health-words.ts';
-import type { Outage } from './outages.ts';
-
-/** Each way of a request takes so much longer: slow, and not so slow that it counts as lost. */
-const SLOW_MS = 300;
+import { both, isActive, isUp, type Said } from './health-words.ts';
+import { OUTAGES, type Outage } from './outages.ts';
+import { slow } from './slow-outages.ts';
+import { withRedis } from './with-redis.ts';
 
 const REFILLED_WITHIN_MS = 5_000;
 
@@ -61,18 +60,39 @@ const REDIS_FROZEN: Harm = {
   end: ({ services }) => services!.redis.thaw(),
 };
 
+/** It refuses whatever would need room, answers everything else, and forgets nothing of its own accord. */
+const REDIS_FULL: Harm = {
+  name: 'Redis full, Kafka lives',
+  mostSilenceMs: 3_000,
+  begin: cluster =>
+    withRedis(cluster, async redis => {
+      await redis.config('SET', 'maxmemory-policy', 'noeviction');
+      await redis.config('SET', 'maxmemory', '1');
+    }),
+  end: cluster => withRedis(cluster, redis => redis.config('SET', 'maxmemory', '0')),
+};
+
 /** What becomes of an installation that is meant to run on both. */
 export const OUTAGES_OF_BOTH = {
   kafkaKilled: outage(KAFKA_KILLED, 'kafka+redis', 'redis'),
   kafkaFrozen: outage(KAFKA_FROZEN, 'kafka+redis', 'redis'),
   kafkaUnreachable: outage(KAFKA_UNREACHABLE, 'kafka+redis', 'redis'),
   kafkaFull: outage(KAFKA_FULL, 'kafka+redis', 'redis'),
-  kafkaSlow: kafkaSlow('kafka+redis'),
+  kafkaSlow: slow('Kafka', 'kafka+redis', 'kafka'),
   topicsDeleted: topicsDeleted('kafka+redis'),
   redisKilled: outage(REDIS_KILLED, 'kafka+redis', 'kafka'),
   redisFrozen: outage(REDIS_FROZEN, 'kafka+redis', 'kafka'),
+  redisFull: outage(REDIS_FULL, 'kafka+redis', 'kafka'),
+  redisSlow: slow('Redis', 'kafka+redis', 'redis'),
+  redisFlushed: {
+    ...OUTAGES.redisFlushed,
+    name: 'Redis flushed (kafka+redis)',
+    healed: both(isUp('redis', true), isUp('kafka', true), isActive('kafka+redis')),
+  },
   bothKilled: outage(together('Kafka and Redis killed', KAFKA_KILLED, REDIS_KILLED), 'kafka+redis', 'websocket'),
   bothFrozen: outage(together('Kafka and Redis frozen', KAFKA_FROZEN, REDIS_FROZEN), 'kafka+redis', 'websocket'),
+  bothFull: outage(together('Kafka and Redis full', KAFKA_FULL, REDIS_FULL), 'kafka+redis', 'websocket'),
+  bothSlow: slow('Kafka and Redis', 'kafka+redis', 'kafka', 'redis'),
 } as const satisfies Readonly<Record<string, Outage>>;
 
 /** And on Kafka alone. */
@@ -81,7 +101,7 @@ export const OUTAGES_OF_KAFKA = {
   kafkaFrozen: outage(KAFKA_FROZEN, 'kafka', 'websocket'),
   kafkaUnreachable: outage(KAFKA_UNREACHABLE, 'kafka', 'websocket'),
   kafkaFull: outage(KAFKA_FULL, 'kafka', 'websocket'),
-  kafkaSlow: kafkaSlow('kafka'),
+  kafkaSlow: slow('Kafka', 'kafka', 'kafka'),
   topicsDeleted: topicsDeleted('kafka'),
 } as const satisfies Readonly<Record<string, Outage>>;
 
@@ -106,27 +126,6 @@ function together(name: string, ...harms: readonly Harm[]): Harm {
     mostSilenceMs: 4_000,
     begin: cluster => Promise.all(harms.map(({ begin }) => begin(cluster))),
     end: cluster => Promise.all(harms.map(({ end }) => end(cluster))),
-  };
-}
-
-function kafkaSlow(mode: Mode): Outage {
-  const delay =
-    (ms: number) =>
-    ({ services }: Cluster) =>
-      Promise.all(services!.kafkaLinks.map(link => link.delay(ms)));
-  const latency = (isSlow: boolean) => (said: Said) => {
-    const { latencyMs } = component(said.health, 'kafka');
-    return (latencyMs ?? 0) >= 2 * SLOW_MS === isSlow ? null : `Kafka answers within ${latencyMs} ms`;
-  };
-  return {
-    name: `Kafka slow (${mode})`,
-    mostSilenceMs: 4_000,
-    begin: delay(SLOW_MS),
-    told: both(isUp('kafka', true), latency(true)),
-    meanwhile: both(isUp('kafka', true), isActive(mode)),
-    end: delay(0),
-    healed: both(isUp('kafka', true), isActive(mode), latency(false)),
-    keepsEpoch: true,
   };
 }
 

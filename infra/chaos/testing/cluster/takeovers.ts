@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import type { RepeatedBy } from '../../events-checker.ts';
 import type { ObservedEpoch } from '../../observed-stream.ts';
 import type { Cluster } from './cluster.ts';
 import { expectLawful } from './expect-lawful.ts';
@@ -16,6 +17,17 @@ const BEYOND_TIMEOUT_MS = 1_000;
 /** For how many session timeouts a leader is frozen or cut off. */
 const TIMEOUTS = 3;
 
+/** What else is wrong from before each blow until the new leader is heard. */
+export type Meanwhile = {
+  readonly name: string;
+  readonly begin: (cluster: Cluster) => Promise<unknown>;
+  readonly end: (cluster: Cluster) => Promise<unknown>;
+  /** What the new leader is given besides what is promised. */
+  readonly moreMs: number;
+  /** How repetitions in `exchange.events` are told. */
+  readonly repeatedBy: RepeatedBy;
+};
+
 type Round = { readonly at: number; readonly epoch: number; readonly silenceMs: number };
 
 /**
@@ -23,12 +35,12 @@ type Round = { readonly at: number; readonly epoch: number; readonly silenceMs: 
  * the end nobody may have heard anything against the rules.
  *
  * @param options `isHasty`: each blow comes as soon as everybody is up, though the leader may still be reading back what
- * was missed in the takeover before
+ * was missed in the takeover before; `meanwhile`: what else is wrong around each blow
  */
 export async function runTakeovers(
   cluster: Cluster,
   blows: readonly Blow[],
-  { isHasty = false }: { readonly isHasty?: boolean } = {},
+  { isHasty = false, meanwhile }: { readonly isHasty?: boolean; readonly meanwhile?: Meanwhile } = {},
 ): Promise<void> {
   const sessionTimeoutMs = cluster.options.sessionTimeoutMs!;
   await cluster.allWell();
@@ -38,6 +50,7 @@ export async function runTakeovers(
     for (const blow of blows) {
       if (!isHasty) await cluster.hasReadBack();
       await watch.goHome();
+      await meanwhile?.begin(cluster);
       const leader = await cluster.leader();
       const { epoch } = await leader.health();
       const at = machineNow();
@@ -47,15 +60,16 @@ export async function runTakeovers(
       await recover(cluster, leader, blow);
       await watch.hearsAfter(machineNow());
       done.push({ at, epoch, silenceMs: watch.longestSilenceMs(at, machineNow()) });
+      await meanwhile?.end(cluster);
       await cluster.allWell();
     }
-    const judgement = await watch.judge();
+    const judgement = await watch.judge(meanwhile);
     const { epochs } = judgement.stream;
     const tookMs = (field: 'firstRecordAt' | 'firstBatchAt' | 'firstTradeAt') =>
       done.map(({ at, epoch }) => (successorOf(epoch, epochs)?.[field] ?? Number.POSITIVE_INFINITY) - at);
     const stallsMs = done.map(({ at }) => cluster.control.stallMs(at, at + sessionTimeoutMs + BEYOND_TIMEOUT_MS));
     console.log(
-      `${blows.length} × ${[...new Set(blows)].join(', ')} of the leader${isHasty ? ' in haste' : ''}, session timeout ${sessionTimeoutMs} ms: ` +
+      `${blows.length} × ${[...new Set(blows)].join(', ')} of the leader${isHasty ? ' in haste' : ''}${meanwhile === undefined ? '' : ` ${meanwhile.name}`}, session timeout ${sessionTimeoutMs} ms: ` +
         `first record of the new leader after ${spread(tookMs('firstRecordAt'))}; first batch ${spread(tookMs('firstBatchAt'))}; ` +
         `first trade ${spread(tookMs('firstTradeAt'))}; longest silence of a client ${spread(done.map(({ silenceMs }) => silenceMs))}; ` +
         `the control process stalled ${spread(stallsMs)}\n${judgement.figures}`,
@@ -63,7 +77,7 @@ export async function runTakeovers(
     expectLawful(cluster, judgement);
     tookMs('firstBatchAt').forEach((ms, round) => {
       expect(ms, `${blows[round]}, round ${round}`).toBeLessThan(
-        cluster.allowedMs(sessionTimeoutMs + BEYOND_TIMEOUT_MS) + stallsMs[round]!,
+        cluster.allowedMs(sessionTimeoutMs + BEYOND_TIMEOUT_MS + (meanwhile?.moreMs ?? 0)) + stallsMs[round]!,
       );
     });
   } finally {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { comparePositions, type Position } from '../../../../shared/wire/position.ts';
 import type { StreamPath } from '../../../../shared/wire/service-info.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
-import { checkEvents } from '../../events-checker.ts';
+import { checkEvents, type RepeatedBy } from '../../events-checker.ts';
 import { fencingFaults } from '../../fencing-checker.ts';
 import { type ObservedStream, observedStream } from '../../observed-stream.ts';
 import { checkStream } from '../../stream-checker.ts';
@@ -13,6 +13,8 @@ import { type EventsTopic, readEventsTopic } from './events-topic.ts';
 import { machineNow } from './machine-clock.ts';
 import type { NodeProcess } from './node-process.ts';
 import { RecordingClient } from './recording-client.ts';
+
+type JudgedTopic = EventsTopic & { readonly repeatedBy: RepeatedBy };
 
 export type Judgement = {
   /** Everything that is against the rules, in words that begin with the rule. */
@@ -219,15 +221,22 @@ export class Watch {
 
   /**
    * Ends the watch and judges it.
-   * @param options `trades`: whether to compare with what happened at the exchanges, which takes some seconds
+   * @param options `trades`: whether to compare with what happened at the exchanges, which takes some seconds;
+   * `repeatedBy`: how repetitions in `exchange.events` are told
    */
-  async judge({ trades = true }: { readonly trades?: boolean } = {}): Promise<Judgement> {
+  async judge({
+    trades = true,
+    repeatedBy = 'position',
+  }: {
+    readonly trades?: boolean;
+    readonly repeatedBy?: RepeatedBy;
+  } = {}): Promise<Judgement> {
     await this.level();
     const told = trades ? await this.#compareTrades() : null;
     const { tradeBackfill = [] } = await (await this.#cluster.leader()).health();
     const until = await this.level();
     const kafka = this.#cluster.services?.kafka ?? null;
-    const topic = kafka === null ? null : { until, records: await readEventsTopic(kafka.brokers, until) };
+    const topic = kafka === null ? null : { until, records: await readEventsTopic(kafka.brokers, until), repeatedBy };
     this.stop();
     return this.#judge(told, JSON.stringify(tradeBackfill), topic);
   }
@@ -263,7 +272,7 @@ export class Watch {
     for (const client of [...this.#readers, ...this.witnesses]) client.stop();
   }
 
-  #judge(trades: ReadonlyMap<string, TradeReport> | null, backfill: string, topic: EventsTopic | null): Judgement {
+  #judge(trades: ReadonlyMap<string, TradeReport> | null, backfill: string, topic: JudgedTopic | null): Judgement {
     const observers = [...this.#readers, ...this.witnesses];
     const stream = observedStream(observers);
     const violations = stream.faults.map(fault => `EPO1 ${fault}`);
@@ -301,7 +310,8 @@ export class Watch {
       const report = checkEvents({ ...topic, published: stream.published, from: this.#eventsFrom });
       for (const fault of report.faults) violations.push(`EVENTS ${fault}`);
       rows.push(
-        `  exchange.events: ${report.trades} trades judged, ${report.events} events, ${report.repeated} records repeated`,
+        `  exchange.events: ${report.trades} trades judged, ${report.events} events, ${report.repeated} records repeated, ` +
+          `${report.outOfOrder} trades out of order`,
       );
     }
     const figures =
