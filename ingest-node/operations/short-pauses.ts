@@ -12,8 +12,12 @@ import { setFlagsFromString } from 'node:v8';
  * V8 concludes that the levels of order books live long, and makes them old at once from then on. They live for
  * milliseconds, but are found dead only by the rare great collections, and until then keep their texts alive, which are
  * moved for nothing: nine tenths of all books were. Begun young, they leave the collector 0.57 of its work.
+ *
+ * And the old generation is collected when it has grown by six tenths. V8 lets it grow to several times of what lives:
+ * with every market and 160 MB alive a node took 700 MB of memory, and 880 ten minutes later. So it takes 500, and stays.
  */
 export function keepPausesShort(): void {
   setFlagsFromString('--no-parallel-scavenge');
   setFlagsFromString('--no-allocation-site-pretenuring');
+  setFlagsFromString('--heap-growing-percent=60');
 }
