@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { EXCHANGE_ADAPTERS } from '../../ingest-node/exchanges/registry.ts';
 import { runConvertBench } from './convert-bench.ts';
 import { collectFrames, composedGroups, type FrameGroup } from './frame-groups.ts';
 import { runIngestBench } from './ingest-bench.ts';
@@ -38,7 +39,8 @@ describe('bench', () => {
   it('composes frames of every channel, all of which convert', () => {
     expect(groups.map(({ exchange, channel }) => `${exchange} ${channel}`)).toEqual([
       ...['binance trade', 'binance ticker', 'binance bookTicker', 'binance depth20', 'binance kline_1m'],
-      ...['upbit trade', 'upbit ticker', 'upbit orderbook', 'bithumb trade', 'bithumb ticker', 'bithumb orderbook'],
+      ...['binance depth@100ms', 'upbit trade', 'upbit ticker', 'upbit orderbook', 'upbit candle.1m'],
+      ...['bithumb trade', 'bithumb ticker', 'bithumb orderbook'],
     ]);
   });
 
@@ -46,6 +48,15 @@ describe('bench', () => {
     const [one, same, other] = [1, 1, 2].map(seed => createMarketFrames({ instruments: 9, frames: 50, seed }).frames);
     expect(same).toEqual(one);
     expect(other).not.toEqual(one);
+  });
+
+  it('writes what a node subscribes to, and nothing else', () => {
+    const { frames, instruments } = createMarketFrames({ instruments: 40, frames: 4_000 });
+    for (const exchange of ['binance', 'upbit', 'bithumb'] as const) {
+      const channels = new Set(frames.filter(frame => frame.exchange === exchange).map(({ channel }) => channel));
+      expect([...channels].sort()).toEqual([...EXCHANGE_ADAPTERS[exchange].channels].sort());
+    }
+    expect([...instruments.values()].reduce((sum, { size }) => sum + size, 0)).toBe(40);
   });
 
   it('compares without rivals, and with one that carries a part', () => {
@@ -75,7 +86,11 @@ describe('bench', () => {
       [9, 200],
       [30, 200],
     ]);
-    for (const { eventsPerFrame } of result.bySize) expect(eventsPerFrame).toBeGreaterThan(0.2);
+    for (const { eventsPerFrame, garbageShare } of result.bySize) {
+      expect(eventsPerFrame).toBeGreaterThan(0.2);
+      expect(garbageShare).toBeGreaterThanOrEqual(0);
+      expect(garbageShare).toBeLessThan(1);
+    }
     expect(ingestTable(result)).toContain('30 instruments');
   });
 
@@ -85,7 +100,7 @@ describe('bench', () => {
     () => {
       const { source, groups: captured } = collectFrames();
       expect(source).toBe('captured');
-      expect(captured.length).toBe(11);
+      expect(captured.length).toBe(13);
     },
   );
 });

@@ -34,9 +34,11 @@ const ORIGINS: readonly Origin[] = [
     files: ['binance/partialDepth', 'binance/rest_depth', 'binance-us/rest_depth'],
   },
   { exchange: 'binance', channel: 'kline_1m', files: ['binance/kline', 'binance-us/kline'] },
+  { exchange: 'binance', channel: 'depth@100ms', files: ['binance/depthUpdate', 'binance-us/depthUpdate'] },
   { exchange: 'upbit', channel: 'trade', files: ['upbit/trade', 'upbit/trade_simple'] },
   { exchange: 'upbit', channel: 'ticker', files: ['upbit/ticker'] },
   { exchange: 'upbit', channel: 'orderbook', files: ['upbit/orderbook', 'upbit/orderbook_simple'] },
+  { exchange: 'upbit', channel: 'candle.1m', files: ['upbit/candle'] },
   { exchange: 'bithumb', channel: 'trade', files: ['bithumb/trade'] },
   { exchange: 'bithumb', channel: 'ticker', files: ['bithumb/ticker'] },
   { exchange: 'bithumb', channel: 'orderbook', files: ['bithumb/orderbook'] },
@@ -55,7 +57,7 @@ export function collectFrames(): FrameCollection {
 
 /** The same channels out of the simulator's market, at most 100 frames of each. */
 export function composedGroups(frames: number): FrameGroup[] {
-  const market = createMarketFrames({ instruments: 30, frames });
+  const market = createMarketFrames({ instruments: 30, frames, deltaBooks: 1 });
   return ORIGINS.map(({ exchange, channel }) => ({
     exchange,
     channel,

@@ -4,6 +4,7 @@
  * at which they would have come. Left out are the sockets. Counted is processor time of the whole
  * process, so that the collection of garbage on other threads is in it and other programs are not.
  */
+import { GCProfiler } from 'node:v8';
 import type { FrameSource } from '../../ingest-node/conversion/heard-feeds.ts';
 import { Distributor } from '../../ingest-node/distribution/distributor.ts';
 import type { InstrumentIndex } from '../../ingest-node/exchanges/exchange-adapter.ts';
@@ -40,6 +41,8 @@ export type IngestMeasure = {
   /** Processor time per frame: of the best round, and of the middle one. */
   readonly microsecondsPerFrame: number;
   readonly medianMicrosecondsPerFrame: number;
+  /** Of the processor time, what the program stood still for while garbage was collected: the middle one of the rounds. */
+  readonly garbageShare: number;
   /** Events sealed per frame, and bytes of a frame, which say what the frames were worth. */
   readonly eventsPerFrame: number;
   readonly bytesPerFrame: number;
@@ -71,7 +74,11 @@ type Desk = {
   readonly rhythms: MarketRhythms;
 };
 
-type Pass = { readonly microsecondsPerFrame: number; readonly eventsPerFrame: number };
+type Pass = {
+  readonly microsecondsPerFrame: number;
+  readonly garbageShare: number;
+  readonly eventsPerFrame: number;
+};
 
 /**
  * The sizes take turns within each round, each round beginning with another one: what the machine does besides, it does
@@ -100,6 +107,7 @@ export function runIngestBench(options: IngestOptions): IngestResult {
       frames: measured.length,
       microsecondsPerFrame: round(Math.min(...times)),
       medianMicrosecondsPerFrame: round(medianOf(times)),
+      garbageShare: round(medianOf(passes.map(pass => pass.garbageShare))),
       eventsPerFrame: round(passes[0]!.eventsPerFrame),
       bytesPerFrame: Math.round(measured.reduce((sum, { bytes }) => sum + bytes.length, 0) / measured.length),
     };
@@ -118,14 +126,19 @@ function measure(market: MarketFrames, warmUpFrames: number): Pass {
   const pipeline = new Pipeline(market);
   pipeline.replay(0, warmUpFrames);
   const sealedBefore = pipeline.sealed;
+  const garbage = new GCProfiler();
+  garbage.start();
   const before = process.cpuUsage();
   pipeline.replay(warmUpFrames, market.frames.length);
   const { user, system } = process.cpuUsage(before);
+  // Microseconds each.
+  const pauses = garbage.stop().statistics.map(({ cost }) => cost);
   pipeline.expectNoRejections();
   pipeline.stop();
   const measured = market.frames.length - warmUpFrames;
   return {
     microsecondsPerFrame: (user + system) / measured,
+    garbageShare: pauses.reduce((sum, pause) => sum + pause, 0) / (user + system),
     eventsPerFrame: (pipeline.sealed - sealedBefore) / measured,
   };
 }

@@ -4,19 +4,9 @@
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import { type Instrument, symbolOf } from '../../shared/model/instrument.ts';
-import type { InstrumentState } from '../exchange-simulator/market/instrument-state.ts';
+import { FULL_SIZE, type InstrumentCounts } from '../exchange-simulator/market/instruments.ts';
 import { Market } from '../exchange-simulator/market/market.ts';
-import type { Trade } from '../exchange-simulator/market/trade.ts';
-import {
-  bookTickerPayload,
-  klinePayload,
-  tickerPayload,
-  topPayload,
-  tradePayload,
-} from '../exchange-simulator/protocols/binance-frames.ts';
-import { bithumbDialect } from '../exchange-simulator/protocols/bithumb.ts';
-import type { KoreanDialect } from '../exchange-simulator/protocols/korean-protocol.ts';
-import { upbitDialect } from '../exchange-simulator/protocols/upbit.ts';
+import { openSimulatedSockets, SIMULATED, type Simulated } from './simulated-sockets.ts';
 
 export type MarketFrame = {
   readonly exchange: ExchangeName;
@@ -35,13 +25,8 @@ export type MarketFrames = {
 
 /** The first moment of the market. */
 export const MARKET_START = Date.UTC(2026, 10, 22);
-/** Tickers and partial books of Binance, candles of Upbit; candles of Binance. */
-const SLOW_STREAM_MS = 1000;
-const KLINE_MS = 2000;
-const DIALECTS = new Map<ExchangeName, KoreanDialect>([
-  ['upbit', upbitDialect],
-  ['bithumb', bithumbDialect],
-]);
+/** The exchanges publish on a grid of this. */
+const GRID_MS = 100;
 
 export type MarketFramesOptions = {
   readonly instruments: number;
@@ -52,73 +37,69 @@ export type MarketFramesOptions = {
   readonly seed?: number;
   /** Begin with one frame of each channel of each instrument, as the answers to subscriptions do. */
   readonly opens?: boolean;
+  /** Of so many of Binance, the busiest, the changes of their books instead of their tops; of none by default. */
+  readonly deltaBooks?: number;
 };
 
 /**
- * The full mix, in the order of the wire. Per trade a trade frame, and at Upbit and Bithumb a ticker; per book change a
- * book there and a best quote at Binance, whose tickers and partial books come once a second at most; candles while
- * somebody trades, once a second at Upbit and every other second at Binance. Changes of books are not in it: by default no
- * book is built from them. Other exchanges of the market are left out.
+ * All that a node subscribes to, as the sockets of {@link openSimulatedSockets} send it, in the order of the wire. The
+ * exchanges share the instruments as they do at full size.
  */
 export function createMarketFrames(options: MarketFramesOptions): MarketFrames {
   const { instruments: instrumentCount, frames: wanted, eventsPerInstrument = 2.5, seed = 1, opens = false } = options;
+  const { deltaBooks = 0 } = options;
+  const counts = sharedOut(instrumentCount);
   const eventsPerSecond = eventsPerInstrument * instrumentCount;
-  const market = new Market({ seed, instruments: instrumentCount, eventsPerSecond, startMs: MARKET_START });
+  const market = new Market({ seed, instruments: counts, eventsPerSecond, startMs: MARKET_START });
+  const instruments = instrumentsOf(market);
   const frames: MarketFrame[] = [];
-  const lastSlow = new Map<string, number>();
-  const add = (exchange: ExchangeName, channel: string, text: string): void => {
-    frames.push({ exchange, channel, bytes: Buffer.from(text), at: market.nowMs - MARKET_START });
-  };
-  const addBinance = (state: InstrumentState, channel: string, payload: string): void => {
-    const stream = `${state.instrument.nativeCode.toLowerCase()}@${channel}`;
-    add('binance', channel, `{"stream":"${stream}","data":${payload}}`);
-  };
-  const isDue = ({ instrument }: InstrumentState, channel: string, everyMs = SLOW_STREAM_MS): boolean => {
-    const key = `${channel} ${instrument.exchange} ${instrument.nativeCode}`;
-    if (market.nowMs - (lastSlow.get(key) ?? Number.NEGATIVE_INFINITY) < everyMs) return false;
-    lastSlow.set(key, market.nowMs);
-    return true;
-  };
-  const addKorean = (state: InstrumentState, channel: string, trade: Trade): void => {
-    const { exchange } = state.instrument;
-    const dialect = DIALECTS.get(exchange);
-    if (dialect === undefined) return;
-    const nowMs = Math.floor(market.nowMs);
-    const subject = { state, channel, streamType: 'REALTIME', format: 'DEFAULT', depth: 15, trade, nowMs } as const;
-    add(exchange, channel, dialect.write(subject));
-  };
+  const sockets = openSimulatedSockets({
+    market,
+    seed,
+    instruments: exchange => [...(instruments.get(exchange)?.values() ?? [])],
+    deltaSymbols: new Set(busiest(instruments.get('binance'), deltaBooks)),
+    onFrame: (exchange, frame) => {
+      const bytes = Buffer.from(frame);
+      frames.push({ exchange, channel: channelOf(bytes.toString()), bytes, at: market.nowMs - MARKET_START });
+    },
+  });
   market.listener = {
-    traded: (state, fills) => {
-      if (state.instrument.exchange === 'binance') {
-        for (const fill of fills) addBinance(state, 'trade', tradePayload(fill, market.nowMs, 'millisecond'));
-        if (isDue(state, 'ticker')) addBinance(state, 'ticker', tickerPayload(state, market.nowMs, 'millisecond'));
-        if (isDue(state, 'kline_1m', KLINE_MS)) {
-          const minute = state.statistics.latestMinute();
-          addBinance(state, 'kline_1m', klinePayload(state, minute, false, market.nowMs, 'millisecond'));
-        }
-      } else {
-        for (const fill of fills) addKorean(state, 'trade', fill);
-        addKorean(state, 'ticker', state.lastTrade);
-        const candle = DIALECTS.get(state.instrument.exchange)?.candleChannel ?? null;
-        if (candle !== null && isDue(state, candle)) addKorean(state, candle, state.lastTrade);
-      }
-    },
-    bookChanged: state => {
-      if (state.instrument.exchange === 'binance') {
-        const { updateId, bids, asks } = state.book;
-        addBinance(state, 'bookTicker', bookTickerPayload(state));
-        if (isDue(state, 'depth20')) addBinance(state, 'depth20', topPayload(state, updateId, bids, asks, 20));
-      } else addKorean(state, 'orderbook', state.lastTrade);
-    },
+    traded: (state, fills) => sockets.get(state.instrument.exchange)?.traded(state, fills),
+    bookChanged: state => sockets.get(state.instrument.exchange)?.bookChanged(state),
+  };
+  const flush = (gridMs: number): void => {
+    for (const socket of sockets.values()) socket.flush(gridMs);
   };
   if (opens) {
     for (const state of market.states) {
       market.listener.traded(state, [state.lastTrade]);
       market.listener.bookChanged(state);
     }
+    flush(MARKET_START);
   }
-  for (let now = MARKET_START + 100; frames.length < wanted; now += 100) market.advance(now);
-  return { frames: frames.slice(0, wanted), instruments: instrumentsOf(market), instrumentCount };
+  for (let gridMs = MARKET_START + GRID_MS; frames.length < wanted; gridMs += GRID_MS) {
+    market.advance(gridMs);
+    flush(gridMs);
+  }
+  return { frames: frames.slice(0, wanted), instruments, instrumentCount };
+}
+
+/** The market lists them from the top. */
+function busiest(index: ReadonlyMap<string, Instrument> | undefined, count: number): string[] {
+  return [...(index?.values() ?? [])].slice(0, count).map(({ symbol }) => symbol);
+}
+
+/** How many instruments each exchange has; nobody carries those of others here. */
+function sharedOut(count: number): InstrumentCounts {
+  const whole = SIMULATED.reduce((sum, exchange) => sum + FULL_SIZE[exchange], 0);
+  const of = (exchange: Simulated) => Math.max(1, Math.round((count * FULL_SIZE[exchange]) / whole));
+  const [upbit, bithumb] = [of('upbit'), of('bithumb')];
+  return { binance: count - upbit - bithumb, upbit, bithumb, coinone: 0 };
+}
+
+/** `{"stream":"btcusdt@trade",…` and `{"type":"trade",…`. */
+function channelOf(text: string): string {
+  return /^\{"(?:stream":"[^"@]+@|type":")([^"]+)"/.exec(text)![1]!;
 }
 
 function instrumentsOf(market: Market): MarketFrames['instruments'] {

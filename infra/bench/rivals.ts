@@ -6,6 +6,9 @@
  * - tardis-dev (https://github.com/tardis-dev/tardis-node): each frame is parsed and shown to the exchange's mappers for
  *   trades, books and best quotes, as its real-time stream does.
  *
+ * Two kinds of frames take a word to be understood by them: ccxt knows Upbit's candles of a second only and gets those of a
+ * minute under that name; tardis-dev gives changes of a book once it has a snapshot, and gets an empty one.
+ *
  * Neither keeps exact digits: both turn numbers into doubles. A rival takes part in a group only if it gives something
  * for every frame of it.
  */
@@ -102,9 +105,14 @@ async function loadCcxt(): Promise<Rival> {
       };
       // A book of ccxt's exists once a snapshot came.
       for (const frame of group.frames) convert(Buffer.from(frame.toString().replace('"REALTIME"', '"SNAPSHOT"')));
-      return onlyIfItCarries(group, convert);
+      const renamed = new Map(group.frames.map(frame => [frame, inCcxtsWords(frame)]));
+      return onlyIfItCarries(group, frame => convert(renamed.get(frame)!));
     },
   };
+}
+
+function inCcxtsWords(frame: Buffer): Buffer {
+  return Buffer.from(frame.toString().replace('"candle.1m"', '"candle.1s"'));
 }
 
 function toCcxtMarket(exchange: CcxtExchange, { nativeCode, symbol, base, quote }: Instrument): object {
@@ -144,7 +152,7 @@ function loadTardis(): Rival {
           return [];
         }
       });
-      return onlyIfItCarries(group, frame => {
+      const convert: Convert = frame => {
         const message: unknown = JSON.parse(frame.toString());
         const at = new Date();
         let results = 0;
@@ -152,7 +160,16 @@ function loadTardis(): Rival {
           if (mapper.canHandle(message)) for (const _ of mapper.map(message, at)) results += 1;
         }
         return results;
-      });
+      };
+      if (group.channel === 'depth@100ms') {
+        for (const code of group.instruments.keys()) convert(Buffer.from(emptyBook(code.toLowerCase())));
+      }
+      return onlyIfItCarries(group, convert);
     },
   };
+}
+
+/** By its id, tardis-dev takes any change for one that follows. */
+function emptyBook(symbol: string): string {
+  return `{"stream":"${symbol}@depthSnapshot","data":{"lastUpdateId":-1,"bids":[],"asks":[]}}`;
 }

@@ -27,12 +27,13 @@ export function ingestTable(result: IngestResult): string {
     String(size.frames),
     size.microsecondsPerFrame.toFixed(1),
     size.medianMicrosecondsPerFrame.toFixed(1),
+    `${Math.round(size.garbageShare * 100)} %`,
     size.eventsPerFrame.toFixed(2),
     String(size.bytesPerFrame),
   ]);
   return [
     `Node ${result.node}; the most instruments cost ${result.growth} times the fewest`,
-    ...aligned([['', 'frames', 'µs/frame', 'median', 'events/frame', 'bytes/frame'], ...rows]),
+    ...aligned([['', 'frames', 'µs/frame', 'median', 'garbage', 'events/frame', 'bytes/frame'], ...rows]),
   ].join('\n');
 }
 

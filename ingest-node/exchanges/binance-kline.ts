@@ -23,8 +23,11 @@ export function toCandle(data: FrameNode, instrument: Instrument | undefined, re
   if (!frame.isObject(kline)) return rejection('kline', 'invalidField', `k: ${describeNode(frame, kline)}`);
   const intervalNode = frame.member(kline, KEYS.i);
   const interval = frame.text(intervalNode) || null;
-  const channel = interval === null ? 'kline' : channelNameOf(`kline_${interval}`);
-  if (interval !== '1m') return rejection(channel, 'unsupportedChannel', `i: ${describeNode(frame, intervalNode)}`);
+  if (interval !== '1m') {
+    const other = interval === null ? 'kline' : channelNameOf(`kline_${interval}`);
+    return rejection(other, 'unsupportedChannel', `i: ${describeNode(frame, intervalNode)}`);
+  }
+  const channel = 'kline_1m';
   if (instrument === undefined) {
     return rejection(channel, 'unknownInstrument', describeNode(frame, frame.member(data, KEYS.s)));
   }

@@ -57,10 +57,25 @@ export function toCandle(
 const EARLIEST = Date.UTC(2000, 0, 1);
 const END = Date.UTC(2100, 0, 1);
 
-/** `2026-11-22T04:26:00`, without a zone. `null` for anything else, and for a date that no calendar has. */
+const FORM = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/;
+const FIRST_DIGIT = 0x30;
+
+/**
+ * `2026-11-22T04:26:00`, without a zone. `null` for anything else, and for a date that no calendar has. Not by
+ * `Date.parse` and back: that was a third of a candle's cost.
+ */
 function readUtc(text: string): EpochMillis | null {
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(text)) return null;
-  const time = Date.parse(`${text}Z`);
-  const isReal = time >= EARLIEST && time < END && new Date(time).toISOString().startsWith(text);
-  return isReal ? time : null;
+  if (!FORM.test(text)) return null;
+  const [month, day] = [twoDigits(text, 5), twoDigits(text, 8)];
+  const [hour, minute, second] = [twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)];
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return null;
+  // Day 0 of a month is the last one of the month before.
+  if (day > 28 && day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return null;
+  const time = Date.UTC(year, month - 1, day, hour, minute, second);
+  return time >= EARLIEST && time < END ? time : null;
+}
+
+function twoDigits(text: string, at: number): number {
+  return (text.charCodeAt(at) - FIRST_DIGIT) * 10 + text.charCodeAt(at + 1) - FIRST_DIGIT;
 }
