@@ -7,6 +7,7 @@
  * nothing here has a timer or a clock: the caller passes the times in, and calls {@link ConverterService.flush} every few
  * tens of milliseconds.
  */
+
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Candle, EventType, MarketEvent, OrderBook, Quote, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
@@ -21,6 +22,7 @@ import type {
 } from '../exchanges/exchange-adapter.ts';
 import { CandleService } from './candle-service.ts';
 import type { FrameSource } from './heard-feeds.ts';
+import { InstrumentMap } from './instrument-map.ts';
 import { OrderBookPacer } from './order-book-pacer.ts';
 import { RejectionLog, type RejectionSample } from './rejection-log.ts';
 import { StateOrder } from './state-order.ts';
@@ -100,7 +102,7 @@ export class ConverterService {
   readonly #candles = new CandleService();
   readonly #rejections: RejectionLog;
   /** Digests of the last ones, by exchange and symbol. */
-  readonly #quotes = new Map<ExchangeName, Map<string, number>>();
+  readonly #quotes = new InstrumentMap<number>();
   readonly #orders = { ticker: new StateOrder(), quote: new StateOrder(), orderBook: new StateOrder() };
   readonly #counts = new Map<ExchangeName, MutableCounts>();
   readonly #isInherited: (trade: Trade) => boolean;
@@ -268,12 +270,11 @@ export class ConverterService {
       }
       case 'quote': {
         const digest = digestOf(event);
-        const quotes = this.#quotesOf(event.exchange);
-        if (quotes.get(event.symbol) === digest) {
+        if (this.#quotes.get(event) === digest) {
           this.#countsOf(event.exchange).unchangedQuotes += 1;
           return false;
         }
-        quotes.set(event.symbol, digest);
+        this.#quotes.set(event, digest);
         return true;
       }
       case 'orderBook': {
@@ -285,15 +286,6 @@ export class ConverterService {
       default:
         return true;
     }
-  }
-
-  #quotesOf(exchange: ExchangeName): Map<string, number> {
-    let quotes = this.#quotes.get(exchange);
-    if (quotes === undefined) {
-      quotes = new Map();
-      this.#quotes.set(exchange, quotes);
-    }
-    return quotes;
   }
 
   #admitCandles(exchange: ExchangeName, candles: readonly Candle[] | 'refused', admitted: MarketEvent[]): void {

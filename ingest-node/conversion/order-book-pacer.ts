@@ -7,9 +7,10 @@
  *
  * The pacer holds no timer and reads no clock: the caller offers books with the time they came and asks for the due ones.
  */
-import type { ExchangeName } from '../../shared/model/exchange.ts';
+
 import type { OrderBook } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
+import { InstrumentMap } from './instrument-map.ts';
 import { TextDigest } from './text-digest.ts';
 
 /** Of what was published only a digest is kept: the levels of thousands of books would live, and be moved, for nothing. */
@@ -33,7 +34,7 @@ export type Pacing =
 
 export class OrderBookPacer {
   readonly #intervalMs: number;
-  readonly #books = new Map<ExchangeName, Map<string, PacedBook>>();
+  readonly #books = new InstrumentMap<PacedBook>();
   readonly #waiting = new Set<PacedBook>();
 
   /** `intervalMs` 0 lets every changed book pass. */
@@ -43,10 +44,9 @@ export class OrderBookPacer {
 
   offer(book: OrderBook, now: EpochMillis): Pacing {
     const digest = digestOf(book);
-    const books = this.#booksOf(book.exchange);
-    const paced = books.get(book.symbol);
+    const paced = this.#books.get(book);
     if (paced === undefined) {
-      books.set(book.symbol, { published: digest, publishedAt: now, waiting: null, waitingDigest: 0 });
+      this.#books.set(book, { published: digest, publishedAt: now, waiting: null, waitingDigest: 0 });
       return 'publish';
     }
     if (paced.published === digest) {
@@ -88,15 +88,6 @@ export class OrderBookPacer {
   /** How many books wait. */
   get waiting(): number {
     return this.#waiting.size;
-  }
-
-  #booksOf(exchange: ExchangeName): Map<string, PacedBook> {
-    let books = this.#books.get(exchange);
-    if (books === undefined) {
-      books = new Map();
-      this.#books.set(exchange, books);
-    }
-    return books;
   }
 
   /** A clock that was set back makes every book due: better one too early than none for an hour. */

@@ -7,9 +7,11 @@
  * subscription may follow a newer frame. So neither a clock of the exchange that jumps nor a sequence that starts over
  * holds an instrument back for longer than {@link TRUSTED_MS}.
  */
+
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { FrameSource } from './heard-feeds.ts';
+import { InstrumentMap } from './instrument-map.ts';
 
 /** No socket lags behind another one by more: what is lower after that has begun anew. */
 const TRUSTED_MS = 10_000;
@@ -27,19 +29,18 @@ type Place = {
 
 /** Of states of one type. */
 export class StateOrder {
-  readonly #places = new Map<ExchangeName, Map<string, Place>>();
+  readonly #places = new InstrumentMap<Place>();
 
   /** Whether a newer state is known; if not, this one is the newest. */
   isOutdated(
-    { exchange, symbol }: { readonly exchange: ExchangeName; readonly symbol: string },
+    instrument: { readonly exchange: ExchangeName; readonly symbol: string },
     order: number,
     now: EpochMillis,
     { feed, isFirst }: FrameSource,
   ): boolean {
-    const places = this.#placesOf(exchange);
-    const place = places.get(symbol);
+    const place = this.#places.get(instrument);
     if (place === undefined) {
-      places.set(symbol, { order, at: now, feed, isFirst, joinedAt: now });
+      this.#places.set(instrument, { order, at: now, feed, isFirst, joinedAt: now });
       return false;
     }
     const isSameSocket = place.isFirst === isFirst && place.feed === feed;
@@ -59,20 +60,10 @@ export class StateOrder {
 
   /** No socket carried these for a moment: whatever comes next is the newest. */
   forget(exchange: ExchangeName, symbols: Iterable<string>): void {
-    const places = this.#placesOf(exchange);
-    for (const symbol of symbols) places.delete(symbol);
+    for (const symbol of symbols) this.#places.delete({ exchange, symbol });
   }
 
   clear(): void {
     this.#places.clear();
-  }
-
-  #placesOf(exchange: ExchangeName): Map<string, Place> {
-    let places = this.#places.get(exchange);
-    if (places === undefined) {
-      places = new Map();
-      this.#places.set(exchange, places);
-    }
-    return places;
   }
 }

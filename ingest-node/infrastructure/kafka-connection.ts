@@ -204,11 +204,6 @@ export class KafkaConnection {
     });
   }
 
-  /** Finds out where the identities of a name are given out: one answer less to wait for when one is asked for. */
-  findCoordinator(name: string): Promise<void> {
-    return this.#ask(0, async () => void (await this.#coordinatorOf(name)));
-  }
-
   /** Becomes the one writer of that name: whoever was it before is refused wherever this one writes first. */
   async nextIdentity(name: string): Promise<ProducerIdentity> {
     const { clock } = this.#options;
