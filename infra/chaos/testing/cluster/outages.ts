@@ -168,8 +168,9 @@ async function liveThrough(cluster: Cluster, watch: Watch, outage: Outage): Prom
       `${healedMs.toFixed(0)} ms after it was over, which took ${(endedAt - endingAt).toFixed(0)} ms; longest silence of a client ${silenceMs.toFixed(0)} ms ` +
       `(${wholeMs.toFixed(0)} ms with the healing; of one at home on another path ${pathsMs.toFixed(0)} ms; the control process stalled ${stallMs.toFixed(0)} ms)`,
   );
+  const ended = cluster.nodes.filter(({ program }) => !program.isRunning);
   expect(
-    cluster.nodes.filter(({ program }) => !program.isRunning).map(({ id }) => id),
+    ended.map(({ id, program }) => `${id} ended with ${program.ending}:\n${program.log()}`),
     outage.name,
   ).toEqual([]);
   if (outage.keepsEpoch) expect([after.leader, after.epoch], outage.name).toEqual([before.leader, before.epoch]);
