@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type LosslessResult, type LosslessValue, parseLosslessJson } from './lossless-json.ts';
+import { type LosslessResult, type LosslessValue, parseLosslessJson, readLosslessItems } from './lossless-json.ts';
 
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -385,3 +385,44 @@ function firstDifference(lossless: unknown, native: unknown, path: string): stri
   }
   return null;
 }
+
+describe('a long array, item by item', () => {
+  /** The document put together again. */
+  function readSlowly(text: string, key: string | null): LosslessResult {
+    const list: LosslessValue[] = [];
+    const items = readLosslessItems(encoder.encode(text), key);
+    let item = items.next();
+    for (; !item.done; item = items.next()) list.push(item.value);
+    const result = item.value;
+    if (!result.ok) return result;
+    const { value } = result;
+    if (key === null) return Array.isArray(value) ? { ok: true, value: list } : result;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!isObject || !Array.isArray(value[key])) return result;
+    return { ok: true, value: { ...value, [key]: list } };
+  }
+
+  it('is what it is all at once, and refused for the same reasons', () => {
+    const withKey = document.map(text => `{"before":1,"rows":[${text}, ${text}],"after":[2]}`);
+    const broken = fc.tuple(withKey, fc.nat(), fragment).map(([text, position, added]) => {
+      const at = position % (text.length + 1);
+      return text.slice(0, at) + added + text.slice(at);
+    });
+    fc.assert(
+      fc.property(fc.oneof(document, soup, withKey, broken), text => {
+        fc.pre(text.isWellFormed() && text.split('"rows"').length <= 2);
+        const expected = parseLosslessJson(text);
+        expect(readSlowly(text, null)).toEqual(expected);
+        expect(readSlowly(text, 'rows')).toEqual(expected);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('is refused when it is too large or too deep', () => {
+    const first = (text: string, limits: object) => readLosslessItems(encoder.encode(text), null, limits).next().value;
+    expect(first('[1]', { maxBytes: 2 })).toEqual({ ok: false, reason: 'tooLarge' });
+    expect(first('[[1]]', { maxDepth: 1 })).toEqual({ ok: false, reason: 'tooDeep' });
+    expect(first('[[1]]', { maxDepth: 2 })).toEqual(['1']);
+  });
+});

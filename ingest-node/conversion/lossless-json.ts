@@ -46,15 +46,41 @@ const DEFAULT_MAX_DEPTH = 64;
 /** Never throws, whatever the input; takes time and memory in proportion to its size. */
 export function parseLosslessJson(document: Uint8Array | string, limits: LosslessLimits = {}): LosslessResult {
   try {
-    const size = typeof document === 'string' ? Buffer.byteLength(document) : document.byteLength;
-    if (size > (limits.maxBytes ?? DEFAULT_MAX_BYTES)) return { ok: false, reason: 'tooLarge' };
-    if (typeof document === 'string' && !document.isWellFormed()) return { ok: false, reason: 'invalidUtf8' };
-    const bytes = toBuffer(document);
-    if (!isUtf8(bytes)) return { ok: false, reason: 'invalidUtf8' };
-    return { ok: true, value: new Reader(bytes, limits.maxDepth ?? DEFAULT_MAX_DEPTH).document() };
+    const reader = openReader(document, limits);
+    return typeof reader === 'string' ? { ok: false, reason: reader } : { ok: true, value: reader.document() };
   } catch (error) {
-    return { ok: false, reason: error instanceof RangeError ? 'tooDeep' : 'invalidJson' };
+    return { ok: false, reason: refusalOf(error) };
   }
+}
+
+/**
+ * The items of a long array one by one, so that whoever reads may pause between them: the array is the document itself, or
+ * the member `key` of it. Returns the rest of the document, in which the array stands empty; a document without it is read
+ * as by {@link parseLosslessJson}. Whether the document is JSON to its end is known at the end only.
+ */
+export function* readLosslessItems(
+  document: Uint8Array,
+  key: string | null,
+  limits: LosslessLimits = {},
+): Generator<LosslessValue, LosslessResult, undefined> {
+  try {
+    const reader = openReader(document, limits);
+    return typeof reader === 'string' ? { ok: false, reason: reader } : { ok: true, value: yield* reader.items(key) };
+  } catch (error) {
+    return { ok: false, reason: refusalOf(error) };
+  }
+}
+
+function openReader(document: Uint8Array | string, limits: LosslessLimits): Reader | LosslessRefusal {
+  const size = typeof document === 'string' ? Buffer.byteLength(document) : document.byteLength;
+  if (size > (limits.maxBytes ?? DEFAULT_MAX_BYTES)) return 'tooLarge';
+  if (typeof document === 'string' && !document.isWellFormed()) return 'invalidUtf8';
+  const bytes = toBuffer(document);
+  return isUtf8(bytes) ? new Reader(bytes, limits.maxDepth ?? DEFAULT_MAX_DEPTH) : 'invalidUtf8';
+}
+
+function refusalOf(error: unknown): LosslessRefusal {
+  return error instanceof RangeError ? 'tooDeep' : 'invalidJson';
 }
 
 function toBuffer(document: Uint8Array | string): Buffer {
@@ -71,7 +97,9 @@ const POINT = 0x2e;
 const ZERO = 0x30;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 /** V8 copies shorter pieces of a string; longer ones refer to the whole, so one kept id would keep its frame. */
@@ -99,7 +127,45 @@ class Reader {
   }
 
   document(): LosslessValue {
-    const value = this.#value(0);
+    return this.#whole(this.#value(0));
+  }
+
+  /** The document, but for the items of the array that it is or has under a key: those come one by one. */
+  *items(key: string | null): Generator<LosslessValue, LosslessValue, undefined> {
+    const first = this.#peek();
+    if (key === null && first === OPEN_BRACKET) {
+      yield* this.#itemsOf(1);
+      return this.#whole([]);
+    }
+    if (key === null || first !== OPEN_BRACE) return this.document();
+    const object: LosslessObject = {};
+    this.#enter(1);
+    if (this.#peek() !== CLOSE_BRACE) {
+      do {
+        this.#take(QUOTE);
+        const { text } = this.#key();
+        this.#take(COLON);
+        if (text === key && this.#peek() === OPEN_BRACKET) {
+          yield* this.#itemsOf(2);
+          object[text] = [];
+        } else defineOwn(object, text, this.#value(1));
+      } while (this.#takeComma());
+    }
+    this.#take(CLOSE_BRACE);
+    return this.#whole(object);
+  }
+
+  *#itemsOf(depth: number): Generator<LosslessValue, void, undefined> {
+    this.#enter(depth);
+    if (this.#peek() !== CLOSE_BRACKET) {
+      do yield this.#value(depth);
+      while (this.#takeComma());
+    }
+    this.#take(CLOSE_BRACKET);
+  }
+
+  /** Nothing but white space may follow. */
+  #whole(value: LosslessValue): LosslessValue {
     if (this.#at < this.#bytes.length) this.#peek();
     return this.#at === this.#bytes.length ? value : refuse();
   }
@@ -109,9 +175,9 @@ class Reader {
       case QUOTE:
         this.#at += 1;
         return this.#string();
-      case 0x7b: // {
+      case OPEN_BRACE:
         return this.#object(depth + 1);
-      case 0x5b: // [
+      case OPEN_BRACKET:
         return this.#array(depth + 1);
       case 0x74: // t
         return this.#word('true', true);

@@ -1,4 +1,5 @@
 /** Binance's market list. https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#exchange-information */
+import type { Steps } from '../../shared/base/steps.ts';
 import type { Decimal } from '../../shared/model/decimal.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { LosslessObject } from '../conversion/lossless-json.ts';
@@ -7,24 +8,18 @@ import { FieldReader, isRecord, textOf } from './field-reader.ts';
 import { readMarketList } from './market-list.ts';
 
 /** Base and quote come from their own fields: `BTCUSDT` cannot be split by looking at it. No names of currencies. */
-export function listBinanceMarkets(bodies: readonly Uint8Array[], now: EpochMillis): MarketListResult {
-  return readMarketList(
-    'binance',
-    bodies[0],
-    now,
-    body => (isRecord(body) ? body['symbols'] : null),
-    row => ({
-      nativeCode: textOf(row['symbol']) ?? '',
-      base: textOf(row['baseAsset']) ?? '',
-      quote: textOf(row['quoteAsset']) ?? '',
-      englishName: null,
-      koreanName: null,
-      tickSize: step(row, 'PRICE_FILTER', 'tickSize'),
-      lotSize: step(row, 'LOT_SIZE', 'stepSize'),
-      // Others: END_OF_DAY, HALT, BREAK, and CANCEL_ONLY since 2026-07.
-      status: row['status'] === 'TRADING' ? 'trading' : 'halted',
-    }),
-  );
+export function listBinanceMarkets(bodies: readonly Uint8Array[], now: EpochMillis): Steps<MarketListResult> {
+  return readMarketList('binance', bodies[0], now, 'symbols', row => ({
+    nativeCode: textOf(row['symbol']) ?? '',
+    base: textOf(row['baseAsset']) ?? '',
+    quote: textOf(row['quoteAsset']) ?? '',
+    englishName: null,
+    koreanName: null,
+    tickSize: step(row, 'PRICE_FILTER', 'tickSize'),
+    lotSize: step(row, 'LOT_SIZE', 'stepSize'),
+    // Others: END_OF_DAY, HALT, BREAK, and CANCEL_ONLY since 2026-07.
+    status: row['status'] === 'TRADING' ? 'trading' : 'halted',
+  }));
 }
 
 /** A step of a symbol's filters, `null` where there is none: zero switches a filter off. */

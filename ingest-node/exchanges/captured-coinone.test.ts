@@ -1,6 +1,7 @@
 /** Real frames of Coinone, where a collection of them lies next to the repository: no digit changes on the way. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { finish } from '../../shared/base/steps.ts';
 import { testInstrument } from '../../shared/model/testing/instruments.ts';
 import { findModelViolation } from '../conversion/validation.ts';
 import { coinone } from './coinone.ts';
@@ -77,7 +78,7 @@ it.skipIf(!existsSync(data))('captured answers are control messages, the REST er
   for (const raw of frames) expect(coinone.convert(Buffer.from(raw), now, instruments).kind, raw).toBe('control');
   const rest = JSON.parse(read('examples/coinone/rest_ticker_new.json')) as { frames: { name: string; raw: string }[] };
   const error = rest.frames.find(({ name }) => name === 'error')!.raw;
-  expect(coinone.markets.parse([Buffer.from(error)], now)).toEqual({
+  expect(finish(coinone.markets.parse([Buffer.from(error)], now))).toEqual({
     ok: false,
     reason: 'the exchange answered with an error: "108" "Unknown cryptocurrency"',
   });

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { finish } from '../../shared/base/steps.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
@@ -59,7 +60,7 @@ function instrumentsOf(collection: Collection): Map<string, Instrument> {
   };
   if (collection.exchange === 'binance') {
     for (const capture of collection.captures.filter(({ channel }) => channel === 'rest_exchangeInfo')) {
-      const listed = EXCHANGE_ADAPTERS.binance.markets.parse([Buffer.from(capture.raw)], now);
+      const listed = finish(EXCHANGE_ADAPTERS.binance.markets.parse([Buffer.from(capture.raw)], now));
       if (listed.ok) listed.instruments.forEach(add);
     }
     for (const [base, quote] of [
@@ -316,7 +317,7 @@ describe.skipIf(!hasCaptures)(
       for (const { exchange, captures } of collections) {
         const { markets } = EXCHANGE_ADAPTERS[exchange];
         for (const { channel, raw } of captures) {
-          const result = markets.parse([Buffer.from(raw)], now);
+          const result = finish(markets.parse([Buffer.from(raw)], now));
           if (/exchangeInfo|market_all/.test(channel))
             expect(result, raw.slice(0, 200)).toMatchObject({ ok: true, skipped: 0 });
           if (channel === 'rest_errors') expect(result.ok).toBe(false);

@@ -11,6 +11,7 @@
  *   frame after a subscription. A larger `id` is newer, ids are not consecutive, and one book may come again.
  * - An unknown market is acknowledged first; the error that follows (160012) does not say which one it means.
  */
+import type { Steps } from '../../shared/base/steps.ts';
 import { type Decimal, divideDecimals, subtractDecimals, toDecimal } from '../../shared/model/decimal.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { OrderBook, Ticker, Trade } from '../../shared/model/market-event.ts';
@@ -302,28 +303,22 @@ function readSide(name: 'bid' | 'ask', levels: FrameNode, keys: Keys): BookSide 
  * `markets` says what trades, in which steps of size; steps of price depend on the price. `currencies` adds names, in
  * English only: without them the list still stands.
  */
-function parseMarketList(bodies: readonly Uint8Array[], now: EpochMillis): MarketListResult {
+function parseMarketList(bodies: readonly Uint8Array[], now: EpochMillis): Steps<MarketListResult> {
   const names = namesIn(bodies[1]);
-  return readMarketList(
-    'coinone',
-    bodies[0],
-    now,
-    body => (isRecord(body) ? body['markets'] : null),
-    row => {
-      const base = (textOf(row['target_currency']) ?? '').toUpperCase();
-      const quote = (textOf(row['quote_currency']) ?? '').toUpperCase();
-      return {
-        nativeCode: codeOf(quote, base),
-        base,
-        quote,
-        englishName: names.get(base) ?? null,
-        koreanName: null,
-        tickSize: null,
-        lotSize: new FieldReader(row).optionalPrice('qty_unit'),
-        status: row['trade_status'] === '1' && row['maintenance_status'] === '0' ? 'trading' : 'halted',
-      };
-    },
-  );
+  return readMarketList('coinone', bodies[0], now, 'markets', row => {
+    const base = (textOf(row['target_currency']) ?? '').toUpperCase();
+    const quote = (textOf(row['quote_currency']) ?? '').toUpperCase();
+    return {
+      nativeCode: codeOf(quote, base),
+      base,
+      quote,
+      englishName: names.get(base) ?? null,
+      koreanName: null,
+      tickSize: null,
+      lotSize: new FieldReader(row).optionalPrice('qty_unit'),
+      status: row['trade_status'] === '1' && row['maintenance_status'] === '0' ? 'trading' : 'halted',
+    };
+  });
 }
 
 function namesIn(body: Uint8Array | undefined): ReadonlyMap<string, string> {

@@ -6,6 +6,7 @@
  * The words: an *instrument* trades at an *exchange*; a *channel* is a kind of data there; a *feed* is one supervised
  * socket that carries some instruments on all our channels.
  */
+import type { Steps } from '../../shared/base/steps.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { Level, MarketEvent, Trade } from '../../shared/model/market-event.ts';
@@ -133,8 +134,11 @@ export type MarketListing = {
   readonly paths: readonly string[];
   /** What each of these requests counts against, and how much. */
   readonly limit: { readonly group: string; readonly weight: number };
-  /** What the bodies (raw bytes, one per path) say. Total: a body that is not a market list is refused with a reason. */
-  parse(bodies: readonly Uint8Array[], now: EpochMillis): MarketListResult;
+  /**
+   * What the bodies (raw bytes, one per path) say, in steps of a row: a list may be megabytes long. Total: a body that is
+   * not a market list is refused with a reason.
+   */
+  parse(bodies: readonly Uint8Array[], now: EpochMillis): Steps<MarketListResult>;
 };
 
 export type MarketListResult =

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { finish } from '../../shared/base/steps.ts';
 import { EXCHANGES } from '../../shared/model/exchange.ts';
 import { testInstrument } from '../../shared/model/testing/instruments.ts';
 import type { ExchangeAdapter } from './exchange-adapter.ts';
@@ -152,10 +153,10 @@ describe.each(EXCHANGES)('%s', exchange => {
       '{"symbols":[{}]}',
     ];
     for (const body of bodies) {
-      const result = adapter.markets.parse([Buffer.from(body)], RECEIVED_TIME);
+      const result = finish(adapter.markets.parse([Buffer.from(body)], RECEIVED_TIME));
       expect(result, body).toMatchObject({ ok: false, reason: expect.stringMatching(/\w/) });
     }
-    expect(adapter.markets.parse([], RECEIVED_TIME)).toMatchObject({ ok: false });
+    expect(finish(adapter.markets.parse([], RECEIVED_TIME))).toMatchObject({ ok: false });
   });
 
   it('quotes the error that came in the place of a market list', () => {
@@ -166,7 +167,7 @@ describe.each(EXCHANGES)('%s', exchange => {
       '{"result":"error","error_code":"108","error_msg":"Unknown cryptocurrency"}',
     ];
     for (const body of errors) {
-      const result = adapter.markets.parse([Buffer.from(body)], RECEIVED_TIME);
+      const result = finish(adapter.markets.parse([Buffer.from(body)], RECEIVED_TIME));
       expect(result).toMatchObject({
         ok: false,
         reason: expect.stringMatching(/answered with an error: .*(not|No|Too|Unknown)/),
@@ -288,7 +289,7 @@ describe('market lists', () => {
       { symbol: 'NOBASE', status: 'TRADING', quoteAsset: 'USDT' },
       null,
     ];
-    const result = EXCHANGE_ADAPTERS.binance.markets.parse([Buffer.from(JSON.stringify({ symbols }))], now);
+    const result = finish(EXCHANGE_ADAPTERS.binance.markets.parse([Buffer.from(JSON.stringify({ symbols }))], now));
     expect(result).toMatchObject({ ok: true, skipped: 5 });
     expect(result.ok && result.instruments).toEqual([
       {
@@ -317,9 +318,11 @@ describe('market lists', () => {
     ];
     const bodies = [{ result: 'success', markets }, { currencies: [{ symbol: 'btc', name: 'Bitcoin' }, null, {}] }];
     const parse = (parts: readonly object[]) =>
-      EXCHANGE_ADAPTERS.coinone.markets.parse(
-        parts.map(part => Buffer.from(JSON.stringify(part))),
-        now,
+      finish(
+        EXCHANGE_ADAPTERS.coinone.markets.parse(
+          parts.map(part => Buffer.from(JSON.stringify(part))),
+          now,
+        ),
       );
     const market = (base: string, more: object) => ({
       ...testInstrument('coinone', `KRW-${base}`, base, 'KRW'),
@@ -347,7 +350,7 @@ describe('market lists', () => {
       { market: 17 },
       'KRW-XRP',
     ];
-    const result = EXCHANGE_ADAPTERS[exchange].markets.parse([Buffer.from(JSON.stringify(rows))], now);
+    const result = finish(EXCHANGE_ADAPTERS[exchange].markets.parse([Buffer.from(JSON.stringify(rows))], now));
     expect(result).toMatchObject({ ok: true, skipped: 5 });
     expect(result.ok && result.instruments).toEqual([
       {

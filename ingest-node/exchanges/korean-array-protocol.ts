@@ -18,6 +18,7 @@
  * - Candles are Upbit's alone, see `korean-candle.ts`.
  * - A book frame is the whole window, so it replaces; there is no sequence. Its top is also our quote.
  */
+import type { Steps } from '../../shared/base/steps.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { ChangeWindow, OrderBook, Ticker, Trade } from '../../shared/model/market-event.ts';
@@ -289,25 +290,19 @@ export function parseMarketList(
   exchange: ExchangeName,
   bodies: readonly Uint8Array[],
   now: EpochMillis,
-): MarketListResult {
-  return readMarketList(
-    exchange,
-    bodies[0],
-    now,
-    body => body,
-    row => {
-      const nativeCode = textOf(row['market']) ?? '';
-      const dash = nativeCode.indexOf('-');
-      return {
-        nativeCode,
-        base: nativeCode.slice(dash + 1),
-        quote: nativeCode.slice(0, Math.max(dash, 0)),
-        englishName: textOf(row['english_name']),
-        koreanName: textOf(row['korean_name']),
-        tickSize: null,
-        lotSize: null,
-        status: 'trading',
-      };
-    },
-  );
+): Steps<MarketListResult> {
+  return readMarketList(exchange, bodies[0], now, null, row => {
+    const nativeCode = textOf(row['market']) ?? '';
+    const dash = nativeCode.indexOf('-');
+    return {
+      nativeCode,
+      base: nativeCode.slice(dash + 1),
+      quote: nativeCode.slice(0, Math.max(dash, 0)),
+      englishName: textOf(row['english_name']),
+      koreanName: textOf(row['korean_name']),
+      tickSize: null,
+      lotSize: null,
+      status: 'trading',
+    };
+  });
 }

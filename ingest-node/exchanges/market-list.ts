@@ -1,9 +1,10 @@
 /** What the market lists of all exchanges have in common: how a body is read, refused and turned into instruments. */
 
+import type { Steps } from '../../shared/base/steps.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import { type Instrument, symbolOf } from '../../shared/model/instrument.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
-import { type LosslessObject, type LosslessValue, parseLosslessJson } from '../conversion/lossless-json.ts';
+import { type LosslessObject, type LosslessValue, readLosslessItems } from '../conversion/lossless-json.ts';
 import type { MarketListResult } from './exchange-adapter.ts';
 import { describe, isRecord, textOf } from './field-reader.ts';
 
@@ -14,29 +15,31 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
 export type ListedMarket = Omit<Instrument, 'exchange' | 'symbol' | 'firstSeen' | 'lastSeen'>;
 
 /**
- * Reads a market list. A broken row is skipped and counted, and so is a row whose code or symbol came before. A body
- * that is an error, is empty or holds no market at all is refused, because a planner would take it for a mass delisting.
+ * Reads a market list, one step per row. A broken row is skipped and counted, and so is a row whose code or symbol came
+ * before. A body that is an error, is empty or holds no market at all is refused, because a planner would take it for a
+ * mass delisting.
  *
- * @param rowsOf finds the rows in the body, `null` when they are not there
+ * @param key where in the body the rows are; `null` where it is the rows
  * @param marketOf reads one row, `null` when it is broken
  */
-export function readMarketList(
+export function* readMarketList(
   exchange: ExchangeName,
   body: Uint8Array | undefined,
   now: EpochMillis,
-  rowsOf: (body: LosslessValue) => LosslessValue | undefined | null,
+  key: string | null,
   marketOf: (row: LosslessObject) => ListedMarket | null,
-): MarketListResult {
+): Steps<MarketListResult> {
   if (body === undefined || body.byteLength === 0) return refuse('the body is empty');
-  const parsed = parseLosslessJson(body, { maxBytes: MAX_BODY_BYTES });
-  if (!parsed.ok) return refuse(`the body is not readable JSON (${parsed.reason})`);
-  const rows = rowsOf(parsed.value);
-  if (!Array.isArray(rows)) return refuse(errorIn(parsed.value) ?? 'the body holds no list of markets');
-
+  const items = readLosslessItems(body, key, { maxBytes: MAX_BODY_BYTES });
   const byCode = new Map<string, Instrument>();
   const symbols = new Set<string>();
-  for (const row of rows) {
+  let rows = 0;
+  let item = items.next();
+  for (; !item.done; item = items.next()) {
+    rows += 1;
+    const row = item.value;
     const market = isRecord(row) ? marketOf(row) : null;
+    yield;
     if (market === null || !isCode(market.nativeCode) || !isCurrency(market.base) || !isCurrency(market.quote))
       continue;
     const symbol = symbolOf(market.base, market.quote);
@@ -44,8 +47,12 @@ export function readMarketList(
     symbols.add(symbol);
     byCode.set(market.nativeCode, { ...market, exchange, symbol, firstSeen: now, lastSeen: now });
   }
-  if (byCode.size === 0) return refuse(`none of ${rows.length} rows is a market`);
-  return { ok: true, instruments: [...byCode.values()], skipped: rows.length - byCode.size };
+  const rest = item.value;
+  if (!rest.ok) return refuse(`the body is not readable JSON (${rest.reason})`);
+  const list = key === null ? rest.value : isRecord(rest.value) ? rest.value[key] : null;
+  if (!Array.isArray(list)) return refuse(errorIn(rest.value) ?? 'the body holds no list of markets');
+  if (byCode.size === 0) return refuse(`none of ${rows} rows is a market`);
+  return { ok: true, instruments: [...byCode.values()], skipped: rows - byCode.size };
 }
 
 function refuse(reason: string): MarketListResult {

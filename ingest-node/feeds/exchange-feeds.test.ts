@@ -294,8 +294,8 @@ describe('a market list that changes', () => {
     let time = 100;
     const markets = {
       ...adapter.markets,
-      parse: (bodies: readonly Uint8Array[], now: number) => {
-        const list = adapter.markets.parse(bodies, now);
+      *parse(bodies: readonly Uint8Array[], now: number) {
+        const list = yield* adapter.markets.parse(bodies, now);
         if (!list.ok) return list;
         return { ...list, instruments: list.instruments.map(one => ({ ...one, firstSeen: time, lastSeen: time++ })) };
       },

@@ -4,9 +4,11 @@
  */
 import { fullJitterMs, RECONNECT_BACKOFF } from '../../shared/base/backoff.ts';
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { Steps } from '../../shared/base/steps.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { ExchangeAdapter, MarketListResult } from '../exchanges/exchange-adapter.ts';
 import type { FeedCondition } from './feed-state.ts';
+import { inTurns } from './in-turns.ts';
 import type { RestBudget } from './rest-budget.ts';
 import type { RestClient } from './rest-client.ts';
 
@@ -30,7 +32,7 @@ type Fetched = { readonly list: MarketListResult; readonly pauseMs: number };
 
 export class MarketDirectory {
   readonly #options: MarketDirectoryOptions;
-  #instruments: ReadonlyMap<string, Instrument> = new Map();
+  #instruments: readonly Instrument[] = [];
   #condition: FeedCondition | null = null;
   #failures = 0;
   #run: AbortController | null = null;
@@ -43,7 +45,7 @@ export class MarketDirectory {
   start(): void {
     if (this.#run !== null) return;
     this.#run = new AbortController();
-    if (this.#instruments.size === 0) this.#become('connecting', null);
+    if (this.#instruments.length === 0) this.#become('connecting', null);
     void this.#refresh(this.#run.signal);
   }
 
@@ -60,21 +62,21 @@ export class MarketDirectory {
     let nextMs: number;
     if (list.ok) {
       this.#failures = 0;
-      this.#instruments = mergeListing(this.#instruments, list.instruments);
+      this.#instruments = list.instruments;
       // Nodes that started together do not go on asking together.
       nextMs = refreshEveryMs * (0.9 + 0.2 * random());
-      onInstruments([...this.#instruments.values()]);
+      onInstruments(list.instruments);
       this.#become('live', null);
     } else {
       nextMs = Math.max(pauseMs, fullJitterMs(this.#failures, RECONNECT_BACKOFF, random));
       this.#failures++;
-      this.#become(this.#instruments.size === 0 ? 'down' : 'stale', `market list: ${list.reason}`);
+      this.#become(this.#instruments.length === 0 ? 'down' : 'stale', `market list: ${list.reason}`);
     }
     if (!signal.aborted) this.#cancelTimer = clock.setTimer(nextMs, () => void this.#refresh(signal));
   }
 
   async #fetch(signal: AbortSignal): Promise<Fetched> {
-    const { markets, restUrl, rest, budget, clock } = this.#options;
+    const { markets, restUrl, rest, budget } = this.#options;
     const { group, weight } = markets.limit;
     const bodies: Uint8Array[] = [];
     // One after the other: a list is never urgent.
@@ -88,12 +90,19 @@ export class MarketDirectory {
       if (!answer.ok) return { list: { ok: false, reason: answer.reason }, pauseMs: answer.pauseMs };
       bodies.push(answer.body);
     }
-    const list = markets.parse(bodies, clock.now());
-    if (list.ok && list.instruments.length === 0) {
+    return { list: await inTurns(this.#read(bodies)), pauseMs: 0 };
+  }
+
+  /** The list that these bodies make of the one before. */
+  *#read(bodies: readonly Uint8Array[]): Steps<MarketListResult> {
+    const { markets, clock } = this.#options;
+    const list = yield* markets.parse(bodies, clock.now());
+    if (!list.ok) return list;
+    if (list.instruments.length === 0) {
       // No exchange delists everything at once; an answer out of a maintenance may look like it.
-      return { list: { ok: false, reason: `it names no instrument (${list.skipped} skipped)` }, pauseMs: 0 };
+      return { ok: false, reason: `it names no instrument (${list.skipped} skipped)` };
     }
-    return { list, pauseMs: 0 };
+    return { ...list, instruments: yield* mergeListing(this.#instruments, list.instruments) };
   }
 
   #become(state: FeedCondition['state'], reason: string | null): void {
@@ -105,16 +114,17 @@ export class MarketDirectory {
   }
 }
 
-/** The new list, with the first sighting of the old one; what is in the old one only is delisted. By native code. */
-function mergeListing(
-  before: ReadonlyMap<string, Instrument>,
-  listed: readonly Instrument[],
-): ReadonlyMap<string, Instrument> {
-  const merged = new Map<string, Instrument>();
-  for (const [code, instrument] of before) merged.set(code, { ...instrument, status: 'delisted' });
-  for (const instrument of listed) {
-    const firstSeen = before.get(instrument.nativeCode)?.firstSeen ?? instrument.firstSeen;
-    merged.set(instrument.nativeCode, { ...instrument, firstSeen });
+/** The new list, with the first sighting of the old one; what is in the old one only is delisted. */
+function* mergeListing(before: readonly Instrument[], listed: readonly Instrument[]): Steps<readonly Instrument[]> {
+  const byCode = new Map<string, Instrument>();
+  for (const instrument of before) {
+    byCode.set(instrument.nativeCode, { ...instrument, status: 'delisted' });
+    yield;
   }
-  return merged;
+  for (const instrument of listed) {
+    const firstSeen = byCode.get(instrument.nativeCode)?.firstSeen ?? instrument.firstSeen;
+    byCode.set(instrument.nativeCode, { ...instrument, firstSeen });
+    yield;
+  }
+  return [...byCode.values()];
 }

@@ -1,3 +1,4 @@
+import { finish } from '../../shared/base/steps.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
@@ -23,7 +24,7 @@ export class RecordedMarketLists {
     this.#bodies.set(exchange, bodies.set(path, bytes));
     const parts = markets.paths.flatMap(one => bodies.get(one) ?? []);
     if (parts.length < markets.paths.length) return [];
-    const list = markets.parse(parts, now);
+    const list = finish(markets.parse(parts, now));
     return list.ok && list.instruments.length > 0 ? list.instruments : null;
   }
 }

@@ -108,7 +108,10 @@ function whole(query: URLSearchParams, key: string): number | null {
 }
 
 function exchangeInfo(query: URLSearchParams, context: BinanceRestContext): string {
-  const symbols = selected(query, context).map(symbolRow).join(',');
+  const hasSets = query.get('showPermissionSets') !== 'false';
+  const symbols = selected(query, context)
+    .map(state => symbolRow(state, hasSets))
+    .join(',');
   return (
     `{"timezone":"UTC","serverTime":${Math.floor(context.nowMs)},"rateLimits":[` +
     '{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000},' +
@@ -117,20 +120,29 @@ function exchangeInfo(query: URLSearchParams, context: BinanceRestContext): stri
   );
 }
 
-function symbolRow(state: InstrumentState): string {
+function symbolRow(state: InstrumentState, hasSets: boolean): string {
   const { instrument } = state;
   const tick = priceText(state, instrument.tick(state.lastTrade.price));
   const step = sizeText(state, instrument.lotUnits);
   return (
     `{"symbol":"${instrument.nativeCode}","status":"${state.status}","baseAsset":"${instrument.base.ticker}",` +
     `"baseAssetPrecision":8,"quoteAsset":"${instrument.quote}","quotePrecision":8,"quoteAssetPrecision":8,` +
-    '"baseCommissionPrecision":8,"quoteCommissionPrecision":8,"orderTypes":["LIMIT","LIMIT_MAKER","MARKET"],' +
-    '"icebergAllowed":true,"isSpotTradingAllowed":true,"isMarginTradingAllowed":true,"filters":[' +
+    '"baseCommissionPrecision":8,"quoteCommissionPrecision":8,"orderTypes":["LIMIT","LIMIT_MAKER","MARKET","STOP_LOSS",' +
+    '"STOP_LOSS_LIMIT","TAKE_PROFIT","TAKE_PROFIT_LIMIT"],"icebergAllowed":true,"ocoAllowed":true,"otoAllowed":true,' +
+    '"quoteOrderQtyMarketAllowed":true,"allowTrailingStop":true,"cancelReplaceAllowed":true,"amendAllowed":true,' +
+    '"isSpotTradingAllowed":true,"isMarginTradingAllowed":true,"filters":[' +
     `{"filterType":"PRICE_FILTER","minPrice":"${tick}","maxPrice":"1000000.00000000","tickSize":"${tick}"},` +
     `{"filterType":"LOT_SIZE","minQty":"${step}","maxQty":"9000000.00000000","stepSize":"${step}"},` +
-    '{"filterType":"NOTIONAL","minNotional":"5.00000000","applyMinToMarket":true,"maxNotional":"9000000.00000000",' +
-    '"applyMaxToMarket":false,"avgPriceMins":5}],"permissions":[],"permissionSets":[["SPOT"]],' +
-    '"defaultSelfTradePreventionMode":"NONE","allowedSelfTradePreventionModes":["NONE"]}'
+    '{"filterType":"ICEBERG_PARTS","limit":10},' +
+    '{"filterType":"MARKET_LOT_SIZE","minQty":"0.00000000","maxQty":"1378.22417541","stepSize":"0.00000000"},' +
+    '{"filterType":"TRAILING_DELTA","minTrailingAboveDelta":10,"maxTrailingAboveDelta":2000,"minTrailingBelowDelta":10,' +
+    '"maxTrailingBelowDelta":2000},{"filterType":"PERCENT_PRICE_BY_SIDE","bidMultiplierUp":"5","bidMultiplierDown":"0.2",' +
+    '"askMultiplierUp":"5","askMultiplierDown":"0.2","avgPriceMins":5},{"filterType":"NOTIONAL","minNotional":"5.00000000","applyMinToMarket":true,"maxNotional":"9000000.00000000",' +
+    '"applyMaxToMarket":false,"avgPriceMins":5},{"filterType":"MAX_NUM_ORDERS","maxNumOrders":200},' +
+    '{"filterType":"MAX_NUM_ALGO_ORDERS","maxNumAlgoOrders":5}],"permissions":[],' +
+    `${hasSets ? '"permissionSets":[["SPOT"]],' : ''}` +
+    '"defaultSelfTradePreventionMode":"EXPIRE_MAKER",' +
+    '"allowedSelfTradePreventionModes":["EXPIRE_TAKER","EXPIRE_MAKER","EXPIRE_BOTH","DECREMENT"]}'
   );
 }
 

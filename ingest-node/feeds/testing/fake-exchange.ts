@@ -158,7 +158,7 @@ export function fakeAdapter(overrides: Overrides = {}): ExchangeAdapter {
     markets: {
       paths: ['/v1/market/all'],
       limit: { group: 'all', weight: 1 },
-      parse: bodies => {
+      *parse(bodies) {
         const lines = new TextDecoder().decode(bodies[0]).split('\n').filter(Boolean);
         if (lines[0] === '<html>') return { ok: false, reason: 'not a market list' };
         const listed = lines.map(line =>
