@@ -8,6 +8,7 @@ import { connect } from '../../shared/stream/testing/suite-consumers.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { EVENTS_TOPIC, ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC } from './kafka-layout.ts';
+import { KafkaRefusal } from './kafka-refusal.ts';
 import { KafkaService } from './kafka-service.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { KafkaWriter } from './kafka-writer.ts';
@@ -54,6 +55,21 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
       isRepeated: false,
     };
   }
+
+  test('topics that cannot be looked at while the stream can do not end the node', async () => {
+    await writerOn(connection()).fence(EPOCH);
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => void process.off('unhandledRejection', note));
+    // A leader is being elected for one of the topics, which is said before the name was given out.
+    const electing = connection();
+    electing.partitions = topic => Promise.reject(new KafkaRefusal('LEADER_NOT_AVAILABLE', topic));
+    electing.createTopics = () => Promise.reject(new KafkaRefusal('LEADER_NOT_AVAILABLE', STREAM_TOPIC));
+    await expect(writerOn(electing).fence(EPOCH + 1)).resolves.toMatchObject({ writer: EPOCH + 1 });
+    await new Promise(resolve => setImmediate(resolve));
+    expect(unhandled).toEqual([]);
+  });
 
   test('[FEN1] what was on its way when the fence was raised is before the end that it says, or nowhere', async () => {
     const [old, successor] = [writerOn(connection()), writerOn(connection())];

@@ -89,10 +89,11 @@ export class KafkaWriter implements PathWriter {
     // loses the name by this takes it again with the next write.
     const asked = [this.#readTail().catch(() => null), connection.nextIdentity(PEN).catch(() => null)] as const;
     const topics = ensureTopics(connection, [STREAM_PLAN, SNAPSHOT_PLAN]);
+    // It may fail before the others have answered. Where there is a stream, a topic that is missing beside it is told by
+    // the write that needs it.
+    topics.catch(() => {});
     const [tail, identity] = await Promise.all(asked);
-    // Where there is a stream, a topic that is missing beside it is told by the write that needs it.
     if (tail === null || identity === null) await topics;
-    else topics.catch(() => {});
     for (let attempt = 1; ; attempt++) {
       try {
         this.#pen = await this.#raise(writer, attempt === 1 ? { tail, identity } : { tail: null, identity: null });
