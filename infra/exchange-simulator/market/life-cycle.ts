@@ -100,9 +100,13 @@ export class LifeCycle {
         this.#market.bookChanged(state);
         return;
       case 'cross': {
-        const ask = state.book.asks.prices[0];
+        const { prices, sizes } = state.book.asks;
+        const ask = prices[0];
         if (ask === undefined) return;
-        state.book.set('bid', ask + state.instrument.tick(ask), state.book.asks.sizes[0]!);
+        // Bithumb rounds sizes, and a level that is rounded to nothing crosses nobody.
+        const size = Math.max(...sizes);
+        state.book.set('ask', ask, size);
+        state.book.set('bid', ask + state.instrument.tick(ask), size);
         state.heldUntilMs = this.#market.nowMs + (change.ms ?? 300);
         this.#market.bookChanged(state);
         return;
