@@ -152,7 +152,11 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
       ...services.health(),
     ],
     feeds: () => (role.isLeading ? leader.feeds() : feedHealthOf(log.latest.feeds())),
-    conversion: () => ({ tradeBackfill: leader.missedTrades.counts(), deltaBooks: leader.deltaBookCounts() }),
+    conversion: () => ({
+      tradeBackfill: leader.missedTrades.counts(),
+      candleBackfill: leader.missedCandles.counts(),
+      deltaBooks: leader.deltaBookCounts(),
+    }),
   };
   let isStopping = false;
   const paths = (): readonly StreamPathState[] => {

@@ -111,6 +111,17 @@ describe('candle builder', () => {
     expect(builder.add(at(MINUTE_MS, { price: '6' }))).toMatchObject({ open: '4', close: '6' });
   });
 
+  it('puts a fetched trade before the answer to the subscription, also where another interruption followed it', () => {
+    const builder = observing();
+    builder.interrupt('bithumb', ['BTC/KRW']);
+    const answer = at(20_000, { price: '7', backfilled: true, receivedTime: start + 30_000 });
+    builder.observe(answer, source);
+    builder.add(answer);
+    builder.interrupt('bithumb', ['BTC/KRW']);
+    builder.add(at(20_000, { price: '8', receivedTime: start + 40_000 }), true);
+    expect(builder.resolve('bithumb', 'BTC/KRW', true).candles).toMatchObject([{ open: '8', close: '7' }]);
+  });
+
   it('forgets what an interruption fell into when something stays missing', () => {
     const builder = observing();
     builder.add(at(1_000));

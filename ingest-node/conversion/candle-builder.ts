@@ -32,7 +32,7 @@ type Observed = {
   sinceIfWhole: EpochMillis | null;
   /** When its last trade came that no interruption kept back; fetched ones take their place after it. */
   interruptedAt: EpochMillis | null;
-  /** When its newest trade came on a socket. */
+  /** When its newest trade came on a socket, but for the answers to subscriptions: what is missing lies before those. */
   heardAt: EpochMillis;
   /** Those that are not closed. */
   readonly minutes: Map<EpochMillis, Minute>;
@@ -62,13 +62,13 @@ export class CandleBuilder {
   readonly #observed = new Map<string, Observed>();
 
   /** A trade of this instrument came on a socket, new or repeated: from now on nothing is missed. */
-  observe({ exchange, symbol, receivedTime }: Trade, source: FrameSource): void {
+  observe({ exchange, symbol, receivedTime, backfilled }: Trade, source: FrameSource): void {
     const observed = this.#observed.get(`${exchange}:${symbol}`);
     if (observed === undefined) this.begin(exchange, symbol, receivedTime, source);
     else {
       observed.source = source;
       observed.since ??= receivedTime;
-      observed.heardAt = receivedTime;
+      if (backfilled !== true) observed.heardAt = receivedTime;
     }
   }
 

@@ -3,6 +3,7 @@
  * them is said by its adapter; when one is closed, by {@link CandleTracker}; how far a feed was heard, by
  * {@link HeardFeeds}.
  */
+import { isZero } from '../../shared/model/decimal.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Candle, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
@@ -10,14 +11,25 @@ import type { Conversion, ExchangeAdapter } from '../exchanges/exchange-adapter.
 import { CandleBuilder } from './candle-builder.ts';
 import { CandleTracker } from './candle-tracker.ts';
 import { type FrameSource, HeardFeeds } from './heard-feeds.ts';
+import { MissingCandles, type MissingMinutes } from './missing-candles.ts';
 
 type CandleRule = Pick<ExchangeAdapter, 'exchange' | 'candles'>;
 
+/** What other leaders said in the stream counts as if a feed of this name had said it. */
+const streamOf = (exchange: ExchangeName): string => `${exchange} in the stream`;
+
 export class CandleService {
   readonly #heard = new HeardFeeds();
+  readonly #missing = new MissingCandles();
+  readonly #fetched: ReadonlySet<ExchangeName>;
   readonly #tracker = new CandleTracker(this.#heard);
   readonly #builder = new CandleBuilder();
   readonly #rules = new Map<ExchangeName, CandleRule['candles']>();
+
+  /** @param fetched exchanges whose candles can be asked for afterwards; none unless told */
+  constructor(fetched: ReadonlySet<ExchangeName> = new Set()) {
+    this.#fetched = fetched;
+  }
 
   /** Told of each frame from a socket before its events are offered. */
   listen(
@@ -50,7 +62,9 @@ export class CandleService {
 
   /** What to publish of a candle that was sent; `'refused'` when it is late. */
   offer(candle: Candle, now: EpochMillis, source: FrameSource | null): readonly Candle[] | 'refused' {
-    return this.#tracker.offer(candle, now, this.#rules.get(candle.exchange) === 'sentWithClosing', source);
+    const hasWord = this.#rules.get(candle.exchange) === 'sentWithClosing';
+    const published = this.#tracker.offer(candle, now, hasWord, source);
+    return published === 'refused' ? published : this.#noteClosed(published);
   }
 
   /**
@@ -70,6 +84,24 @@ export class CandleService {
   interrupt(exchange: ExchangeName, symbols: readonly string[], at?: EpochMillis): void {
     this.#tracker.interrupt(exchange, symbols);
     this.#builder.interrupt(exchange, symbols, at);
+    if (!this.#fetched.has(exchange)) return;
+    for (const symbol of symbols) {
+      const { feed, over } = this.#tracker.stateOf(exchange, symbol);
+      const heardUntil = this.#heard.until(feed ?? streamOf(exchange));
+      this.#missing.interrupt(exchange, symbol, Math.min(heardUntil, at ?? heardUntil), over);
+    }
+  }
+
+  /** What an instrument that a feed delivers again has missed until now, to be settled; `null` where that is nothing. */
+  missingOf(exchange: ExchangeName, symbol: string, now: EpochMillis): MissingMinutes | null {
+    return this.#missing.ask(exchange, symbol, now);
+  }
+
+  /** What to publish of all candles that there are of these minutes, in order. */
+  settle(missing: MissingMinutes, past: readonly Candle[]): readonly Candle[] {
+    const candles = this.#missing.settle(missing, past).filter(({ volume }) => !isZero(volume));
+    for (const candle of candles) this.#tracker.remember(candle);
+    return candles;
   }
 
   /**
@@ -94,14 +126,19 @@ export class CandleService {
     for (const symbol of all) this.#builder.begin(exchange, symbol, now, source);
   }
 
-  /** Another node publishes the trades from now on. */
-  forgetTrades(): void {
+  /** Another node publishes from now on, and knows what is missing. */
+  forget(): void {
     this.#builder.forget();
+    this.#tracker.forgetFeeds();
+    this.#missing.clear();
   }
 
+  /** Another leader published this one. */
   remember(candle: Candle): void {
+    const { exchange, exchangeTime, receivedTime } = candle;
     this.#tracker.remember(candle);
-    if (candle.closed) this.#builder.close(candle);
+    if (exchangeTime !== null) this.#heard.told(exchange, streamOf(exchange), exchangeTime, receivedTime);
+    if (candle.closed) this.#noteClosed([candle]);
   }
 
   flush(now: EpochMillis): readonly Candle[] {
@@ -109,7 +146,11 @@ export class CandleService {
   }
 
   #noteClosed(published: readonly Candle[]): readonly Candle[] {
-    for (const candle of published) if (candle.closed) this.#builder.close(candle);
+    for (const candle of published) {
+      if (!candle.closed) continue;
+      this.#builder.close(candle);
+      this.#missing.close(candle);
+    }
     return published;
   }
 }

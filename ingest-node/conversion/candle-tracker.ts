@@ -118,6 +118,16 @@ export class CandleTracker {
     window.minutes = window.minutes.filter(one => one.candle.openTime > window.over);
   }
 
+  /** The feed that brought its newest frame, `null` before the first; opening time of its newest minute that is over. */
+  stateOf(exchange: ExchangeName, symbol: string): { readonly feed: string | null; readonly over: EpochMillis } {
+    return this.#windows.get(`${exchange}:${symbol}`) ?? { feed: null, over: Number.NEGATIVE_INFINITY };
+  }
+
+  /** Which feed brought what is no sign any more of who brings the next. */
+  forgetFeeds(): void {
+    for (const window of this.#windows.values()) window.feed = null;
+  }
+
   /** Whether its minute was closed or given up. */
   isOver(candle: Candle): boolean {
     return candle.openTime <= this.#windowOf(candle).over;

@@ -23,6 +23,7 @@ import type {
 import { CandleService } from './candle-service.ts';
 import type { FrameSource } from './heard-feeds.ts';
 import { InstrumentMap } from './instrument-map.ts';
+import type { MissingMinutes } from './missing-candles.ts';
 import { OrderBookPacer } from './order-book-pacer.ts';
 import { RejectionLog, type RejectionSample } from './rejection-log.ts';
 import { StateOrder } from './state-order.ts';
@@ -35,6 +36,8 @@ export type ConverterOptions = {
   /** Least time between two order books of one instrument: 250 unless told; 0 lets every changed one pass. */
   readonly orderBookIntervalMs?: number;
   readonly tradeMemory?: TradeMemoryOptions;
+  /** Exchanges whose candles are asked for after an outage: none unless told. */
+  readonly fetchedCandles?: ReadonlySet<ExchangeName>;
   /**
    * Whether a trade is so old that another node published it, though no memory of ours knows it: exchanges answer each
    * subscription with the last trade of every market, which in a quiet one is hours old. None is unless told.
@@ -99,7 +102,7 @@ type MutableCounts = { -readonly [Key in keyof ExchangeCounts]: ExchangeCounts[K
 export class ConverterService {
   readonly #trades: TradeMemory;
   readonly #books: OrderBookPacer;
-  readonly #candles = new CandleService();
+  readonly #candles: CandleService;
   readonly #rejections: RejectionLog;
   /** Digests of the last ones, by exchange and symbol. */
   readonly #quotes = new InstrumentMap<number>();
@@ -109,6 +112,7 @@ export class ConverterService {
 
   constructor(options: ConverterOptions = {}) {
     this.#trades = new TradeMemory(options.tradeMemory);
+    this.#candles = new CandleService(options.fetchedCandles);
     this.#books = new OrderBookPacer(options.orderBookIntervalMs ?? DEFAULT_ORDER_BOOK_INTERVAL_MS);
     this.#isInherited = options.isInherited ?? (() => false);
     this.#rejections = new RejectionLog(options.onRejectionSample);
@@ -214,6 +218,21 @@ export class ConverterService {
     return candles;
   }
 
+  /**
+   * The minutes of an instrument whose candle an outage may have swallowed, once its feed delivers it again, to be
+   * {@link settleCandles | settled}; `null` where there are none.
+   */
+  missingCandles(exchange: ExchangeName, symbol: string, now: EpochMillis): MissingMinutes | null {
+    return this.#candles.missingOf(exchange, symbol, now);
+  }
+
+  /** What to publish of all candles that there are of these minutes. */
+  settleCandles(missing: MissingMinutes, past: readonly Candle[]): readonly Candle[] {
+    const candles = this.#candles.settle(missing, past);
+    for (const candle of candles) this.#count(candle);
+    return candles;
+  }
+
   /** A feed has given a sign of life that proves that everything before this time has come. */
   alive(exchange: ExchangeName, feed: string, time: EpochMillis): void {
     this.#candles.alive(exchange, feed, time);
@@ -240,7 +259,7 @@ export class ConverterService {
     this.#quotes.clear();
     this.#books.clear();
     for (const order of Object.values(this.#orders)) order.clear();
-    this.#candles.forgetTrades();
+    this.#candles.forget();
   }
 
   counts(): ConversionCounts {

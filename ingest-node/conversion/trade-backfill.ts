@@ -41,6 +41,8 @@ export type TradeBackfillOptions = Pick<
   readonly onInterrupted?: (symbols: readonly string[]) => void;
   /** No miss of an instrument is open any more; or a miss was not whole. */
   readonly onResolved?: (symbol: string, isWhole: boolean) => void;
+  /** After an interruption a feed has delivered these for so long that each of them is subscribed again. */
+  readonly onSettled?: (symbols: readonly string[]) => void;
 };
 
 /** After a feed delivers again, until its subscription has surely been answered for every instrument. */
@@ -69,6 +71,7 @@ export class TradeBackfill {
   readonly #publish: TradeBackfillOptions['publish'];
   readonly #onInterrupted: NonNullable<TradeBackfillOptions['onInterrupted']>;
   readonly #onResolved: NonNullable<TradeBackfillOptions['onResolved']>;
+  readonly #onSettled: NonNullable<TradeBackfillOptions['onSettled']>;
   readonly #continuity: TradeContinuity;
   readonly #fetcher: TradeFetcher<Task>;
   readonly #awake: AwakeClock;
@@ -97,6 +100,7 @@ export class TradeBackfill {
     this.#publish = publish;
     this.#onInterrupted = options.onInterrupted ?? (() => {});
     this.#onResolved = options.onResolved ?? (() => {});
+    this.#onSettled = options.onSettled ?? (() => {});
     this.#continuity = new TradeContinuity(history.ids);
     this.#awake = new AwakeClock(clock);
     this.#fetcher = new TradeFetcher<Task>({
@@ -312,6 +316,7 @@ export class TradeBackfill {
         else this.#fetcher.restart(task);
       }
       for (const symbol of symbols) if (!this.#continuity.isInDoubt(symbol)) this.#onResolved(symbol, true);
+      this.#onSettled(symbols);
     });
     this.#settling.set(key, cancel);
   }

@@ -17,6 +17,7 @@ import type { OrderBook, Quote, Ticker, Trade } from '../../shared/model/market-
 import type { EpochMillis } from '../../shared/model/time.ts';
 import { ABSENT, type FrameNode } from '../conversion/frame-reader.ts';
 import { binanceDeltaBooks, DELTA_STREAM, toBookDelta } from './binance-book.ts';
+import { binanceCandleHistory } from './binance-candle-history.ts';
 import { binanceFrame } from './binance-frame.ts';
 import { toCandle } from './binance-kline.ts';
 import { listBinanceMarkets } from './binance-markets.ts';
@@ -63,6 +64,7 @@ export const binance: ExchangeAdapter = {
   heartbeat: { controlPingEveryMs: null, textPing: null, silenceLimitMs: 60_000, maxAgeMs: 84_600_000 },
   channels: CHANNELS,
   candles: 'sentWithClosing',
+  candleHistory: binanceCandleHistory,
   subscribeMessages,
   subscriptionAnswers: binanceSubscriptionAnswers,
   markets: {

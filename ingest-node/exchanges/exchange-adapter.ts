@@ -9,7 +9,7 @@
 import type { Steps } from '../../shared/base/steps.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
-import type { Level, MarketEvent, Trade } from '../../shared/model/market-event.ts';
+import type { Candle, Level, MarketEvent, Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 
 export type ExchangeAdapter = {
@@ -40,6 +40,8 @@ export type ExchangeAdapter = {
   readonly channels: readonly string[];
   readonly markets: MarketListing;
   readonly candles: CandleSource;
+  /** How candles that an outage swallowed are fetched; absent where they are not. */
+  readonly candleHistory?: CandleHistory;
   /** How trades that a feed missed are fetched. */
   readonly tradeHistory: TradeHistory;
   /** How a whole book is built from changes; absent where we take an exchange's books as it sends their top. */
@@ -201,6 +203,23 @@ export type TradeDays = {
   /** When a day may begin, milliseconds after 00:00 UTC: several where it is not known which. */
   readonly turnsMs: readonly number[];
 };
+
+/** Past minute candles by REST, the same as those of the frames. */
+export type CandleHistory = {
+  /** Group of {@link FeedLimits.rest}, and what one page costs of it. */
+  readonly limit: { readonly group: string; readonly weight: number };
+  /** Most minutes of one page. */
+  readonly pageSize: number;
+  /** GET path of the page with all minutes that open from one time on and before another; it may hold older ones too. */
+  path(instrument: Instrument, from: EpochMillis, until: EpochMillis): string;
+  /**
+   * Oldest first, closed; a minute without trades may be there with no volume, or not at all. Total: a body that is not
+   * wholly understood is refused with a reason.
+   */
+  parse(body: Uint8Array, instrument: Instrument, receivedTime: EpochMillis): CandlePage;
+};
+
+export type CandlePage = { readonly ok: true; readonly candles: readonly Candle[] } | RefusedPage;
 
 export type TradePage = { readonly ok: true; readonly trades: readonly Trade[] } | RefusedPage;
 

@@ -64,7 +64,7 @@ const FIRST_DIGIT = 0x30;
  * `2026-11-22T04:26:00`, without a zone. `null` for anything else, and for a date that no calendar has. Not by
  * `Date.parse` and back: that was a third of a candle's cost.
  */
-function readUtc(text: string): EpochMillis | null {
+export function readUtc(text: string): EpochMillis | null {
   if (!FORM.test(text)) return null;
   const [month, day] = [twoDigits(text, 5), twoDigits(text, 8)];
   const [hour, minute, second] = [twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)];

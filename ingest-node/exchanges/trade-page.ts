@@ -33,6 +33,7 @@ export function readTradePage(
 export function rowsOf(
   body: Uint8Array,
   key: string | null,
+  what = 'trades',
 ): { readonly ok: true; readonly rows: readonly LosslessValue[] } | RefusedPage {
   const parsed = parseLosslessJson(body);
   if (!parsed.ok) return { ok: false, reason: `the body is not readable JSON (${parsed.reason})` };
@@ -40,7 +41,7 @@ export function rowsOf(
   const rows = key === null ? value : isRecord(value) ? value[key] : null;
   if (Array.isArray(rows)) return { ok: true, rows };
   const status = isRecord(value) ? statusIn(value['error']) : null;
-  const reason = 'the body holds no list of trades';
+  const reason = `the body holds no list of ${what}`;
   return status === null ? { ok: false, reason } : { ok: false, reason, status };
 }
 

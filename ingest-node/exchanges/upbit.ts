@@ -16,6 +16,7 @@ import {
 import { CANDLE_CHANNEL } from './korean-candle.ts';
 import { upbitTradeHistory } from './korean-trade-history.ts';
 import { statedTimeMs } from './stated-time.ts';
+import { upbitCandleHistory } from './upbit-candle-history.ts';
 
 const venue: KoreanVenue = {
   exchange: 'upbit',
@@ -42,7 +43,11 @@ export const upbit: ExchangeAdapter = {
     // Published: the answer says how long, in words that are not.
     blockTimeIn: statedTimeMs,
     pauseAfterRefusalMs: KOREAN_REFUSAL_PAUSES_MS,
-    rest: { market: { weight: CALLS, windowMs: 1000 }, trade: { weight: CALLS, windowMs: 1000 } },
+    rest: {
+      market: { weight: CALLS, windowMs: 1000 },
+      trade: { weight: CALLS, windowMs: 1000 },
+      candle: { weight: CALLS, windowMs: 1000 },
+    },
     // `group=ticker; min=600; sec=9`: what is left of this second.
     usedOf: headers => {
       const left = numberIn(headers.get('remaining-req'), /\bsec=(\d{1,9})/);
@@ -52,6 +57,7 @@ export const upbit: ExchangeAdapter = {
   heartbeat: KOREAN_HEARTBEAT,
   channels: [...KOREAN_CHANNELS, CANDLE_CHANNEL],
   candles: 'sentOpen',
+  candleHistory: upbitCandleHistory,
   subscribeMessages: (instruments, _, socketName) => subscribeMessages(venue, instruments, socketName),
   markets: {
     paths: ['/v1/market/all?is_details=true'],

@@ -92,18 +92,18 @@ describe('the REST budget', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('lets all others pass who is patient', async () => {
+  it('lets all pass who are less patient', async () => {
     const clock = new ManualClock();
     const budget = new RestBudget({ limits: LIMITS, clock });
     const order: string[] = [];
     const { signal } = new AbortController();
     await budget.acquire('weight', 250, signal);
-    const ask = (name: string, isPatient: boolean) =>
-      budget.acquire('weight', 100, signal, isPatient).then(() => order.push(name));
-    const all = [ask('patient', true), ask('patient too', true), ask('first', false), ask('second', false)];
+    const ask = (name: string, patience: number) =>
+      budget.acquire('weight', 100, signal, patience).then(() => order.push(name));
+    const all = [ask('very', 2), ask('patient', 1), ask('patient too', 1), ask('first', 0), ask('second', 0)];
     await clock.advanceAndSettle(60_000);
     await Promise.all(all);
-    expect(order).toEqual(['first', 'second', 'patient', 'patient too']);
+    expect(order).toEqual(['first', 'second', 'patient', 'patient too', 'very']);
   });
 
   it('refuses what is declared nowhere or fits into no burst', async () => {

@@ -1,7 +1,8 @@
 /**
  * What we may ask of one exchange by REST: a token bucket per limit group, filled so that no window of the exchange's
  * own length ever holds more than half of what it publishes. Acquire before every request; whoever is first in line of a
- * group is served first, but who is patient lets all others pass. A 429 and its like are the business of the `RestClient`, which then sends nothing at all.
+ * group is served first, but lets all pass who are less patient. A 429 and its like are the business of the `RestClient`,
+ * which then sends nothing at all.
  */
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { RestLimit } from '../exchanges/exchange-adapter.ts';
@@ -37,14 +38,14 @@ export class RestBudget {
    * Resolves when one request of this weight may be sent, once, now. Rejects with the signal's reason when it is aborted
    * before.
    *
-   * @param isPatient waits for as long as anybody else of the group is in line
+   * @param patience waits for as long as anybody of less patience is in line
    * @throws RangeError (as a rejection) for a group that has no limit, or a weight that no burst ever holds
    */
-  async acquire(group: string, weight: number, signal: AbortSignal, isPatient = false): Promise<void> {
+  async acquire(group: string, weight: number, signal: AbortSignal, patience = 0): Promise<void> {
     const bucket = this.#groups.get(group);
     if (bucket === undefined) throw new RangeError(`no REST limit is declared for the group ${group}`);
     if (weight > bucket.burst) throw new RangeError(`a request of weight ${weight} exceeds the burst of ${group}`);
-    await bucket.acquire(weight, signal, isPatient);
+    await bucket.acquire(weight, signal, patience);
   }
 
   /**
@@ -61,7 +62,7 @@ export class RestBudget {
   }
 }
 
-type Waiter = { readonly weight: number; readonly isPatient: boolean; readonly grant: () => void };
+type Waiter = { readonly weight: number; readonly patience: number; readonly grant: () => void };
 
 class Bucket {
   readonly burst: number;
@@ -89,7 +90,7 @@ class Bucket {
     return this.#line.length;
   }
 
-  acquire(weight: number, signal: AbortSignal, isPatient: boolean): Promise<void> {
+  acquire(weight: number, signal: AbortSignal, patience: number): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason);
@@ -102,15 +103,15 @@ class Bucket {
       };
       const waiter: Waiter = {
         weight,
-        isPatient,
+        patience,
         grant: () => {
           signal.removeEventListener('abort', leave);
           resolve();
         },
       };
       signal.addEventListener('abort', leave, { once: true });
-      const firstPatient = isPatient ? -1 : this.#line.findIndex(other => other.isPatient);
-      this.#line.splice(firstPatient === -1 ? this.#line.length : firstPatient, 0, waiter);
+      const morePatient = this.#line.findIndex(other => other.patience > patience);
+      this.#line.splice(morePatient === -1 ? this.#line.length : morePatient, 0, waiter);
       this.#serve();
     });
   }

@@ -46,7 +46,7 @@ export type HealthSource = {
   readonly components: () => readonly ComponentHealth[];
   readonly feeds: () => readonly FeedHealth[];
   /** How the conversion of exchange frames fares. */
-  readonly conversion: () => Required<Pick<InfraHealth, 'tradeBackfill' | 'deltaBooks'>>;
+  readonly conversion: () => Required<Pick<InfraHealth, 'tradeBackfill' | 'candleBackfill' | 'deltaBooks'>>;
 };
 
 export function infraHealth({ server, log, mode, leader, components, feeds, conversion }: HealthSource): InfraHealth {

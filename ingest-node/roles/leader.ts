@@ -16,6 +16,7 @@ import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
 import type { Logger } from '../operations/logger.ts';
 import { feedEvent } from './feed-event.ts';
 import { KnownPast } from './known-past.ts';
+import { MissedCandles } from './missed-candles.ts';
 import { MissedTrades } from './missed-trades.ts';
 
 export type LeaderOptions = {
@@ -53,6 +54,7 @@ export class Leader {
   /** How far back this node knows what the stream carried. */
   readonly knownPast = new KnownPast();
   readonly missedTrades: MissedTrades;
+  readonly missedCandles: MissedCandles;
   readonly #options: LeaderOptions;
   readonly #feeds: readonly ExchangeFeeds[];
   /** For each exchange whose books can be built from changes. */
@@ -67,11 +69,18 @@ export class Leader {
       new Set(adapters.filter(({ tradeHistory }) => tradeHistory.ids === ids).map(({ exchange }) => exchange));
     this.converter = new ConverterService({
       tradeMemory: { separateIds: exchangesWith('separate'), contiguousIds: exchangesWith('contiguous') },
+      fetchedCandles: new Set(
+        adapters.filter(({ candleHistory }) => candleHistory !== undefined).map(({ exchange }) => exchange),
+      ),
       isInherited: trade => this.knownPast.isBefore(trade),
       onRejectionSample: sample => logger.warn({ ...sample }, 'a record was rejected'),
     });
     const { converter, knownPast } = this;
-    this.missedTrades = new MissedTrades({ converter, knownPast, distributor, clock, logger });
+    this.missedCandles = new MissedCandles({ converter, distributor, clock, logger });
+    this.missedTrades = new MissedTrades({
+      ...{ converter, knownPast, distributor, clock, logger },
+      onSettled: (exchange, symbols) => this.missedCandles.settled(exchange, symbols),
+    });
     this.#feeds = adapters.map(adapter => this.#createFeeds(adapter));
   }
 
@@ -81,6 +90,7 @@ export class Leader {
     if (before === 'leading') return;
     this.#state = 'leading';
     this.missedTrades.start();
+    this.missedCandles.start();
     if (before === 'stopped') this.#open(1);
     else this.#carryOn();
     this.missedTrades.tell();
@@ -120,6 +130,7 @@ export class Leader {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
     this.missedTrades.stop();
+    this.missedCandles.stop();
     await Promise.all(this.#feeds.map(feeds => feeds.stop()));
     for (const books of this.#deltaBooks.values()) books.stop();
     this.#cancelFlush();
@@ -271,6 +282,7 @@ export class Leader {
       },
       onInstruments: instruments => {
         backfill().setInstruments(instruments);
+        this.missedCandles.setInstruments(exchange, instruments);
         this.#warnOfUnlisted(exchange, deltaSymbols, instruments);
         onInstruments(exchange, instruments);
       },
@@ -281,6 +293,7 @@ export class Leader {
     });
     this.#buildBooks(adapter, feeds, deltaSymbols);
     this.missedTrades.add(adapter, feeds);
+    this.missedCandles.add(adapter, feeds);
     return feeds;
   }
 

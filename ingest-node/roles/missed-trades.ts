@@ -21,8 +21,12 @@ export type MissedTradesOptions = {
   readonly distributor: Pick<Distributor, 'offer'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** After an interruption a feed has delivered these for so long that each of them is subscribed again. */
+  readonly onSettled: (exchange: ExchangeName, symbols: readonly string[]) => void;
 };
 
+/** Behind market lists and books. */
+const PATIENCE = 1;
 const LOOK_EVERY_MS = 1_000;
 /** After a feed is live: its subscription, the settling, and a first page. */
 const NOTICED_AFTER_MS = 5_000;
@@ -105,19 +109,20 @@ export class MissedTrades {
   }
 
   #createBackfill({ exchange, tradeHistory, candles }: ExchangeAdapter, feeds: ExchangeFeeds): TradeBackfill {
-    const { converter, distributor, clock } = this.#options;
+    const { converter, distributor, clock, onSettled } = this.#options;
     return new TradeBackfill({
       exchange,
       history: tradeHistory,
       clock,
       random: Math.random,
-      acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, true),
+      acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, PATIENCE),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
       unpublished: (past, others) => converter.unpublished(past, others),
       onInterrupted: symbols => {
         // Most pauses are none. What we build is only held back until REST has been asked; what is sent would be lost.
         if (candles === 'fromTrades') converter.interrupt(exchange, symbols);
       },
+      onSettled: symbols => onSettled(exchange, symbols),
       onResolved: (symbol, isWhole) => distributor.offer(converter.resolve(exchange, symbol, isWhole, clock.now())),
       publish: (events, past) => {
         const admitted = converter.admit(this.#tellable(tradeHistory, events, past), clock.now());

@@ -146,6 +146,19 @@ export type TradeBackfillHealth = {
   readonly unanchored: number;
 };
 
+/** The minute candles of one exchange that an outage swallowed, since the start; all only grow, but for the gauge `waiting`. */
+export type CandleBackfillHealth = {
+  readonly exchange: string;
+  /** Pages of past candles asked for; and of those, how many brought none. */
+  readonly requests: number;
+  readonly failedRequests: number;
+  readonly backfilledCandles: number;
+  /** Minutes of an instrument that could not be had; whether anything was traded in them is not known. */
+  readonly leftOutMinutes: number;
+  /** Instruments in line. */
+  readonly waiting: number;
+};
+
 /** The books of one exchange that are built from their changes. */
 export type DeltaBookHealth = {
   readonly exchange: string;
@@ -172,5 +185,6 @@ export type InfraHealth = {
   readonly feeds: readonly FeedHealth[];
   /** Only where exchange frames are converted: on the leader. */
   readonly tradeBackfill?: readonly TradeBackfillHealth[];
+  readonly candleBackfill?: readonly CandleBackfillHealth[];
   readonly deltaBooks?: readonly DeltaBookHealth[];
 };
