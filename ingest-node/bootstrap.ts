@@ -4,7 +4,6 @@ import { feedHealthOf } from '../shared/stream/feed-health.ts';
 import { StreamLog } from '../shared/stream/stream-log.ts';
 import { refuseAccess } from '../shared/wire/access.ts';
 import { refusePath } from '../shared/wire/path-refusal.ts';
-import { type StreamPathState, streamPaths } from '../shared/wire/service-info.ts';
 import type { Config } from './config/config.ts';
 import { SessionRegistry } from './distribution/session-registry.ts';
 import { StreamServer } from './distribution/stream-server.ts';
@@ -12,6 +11,7 @@ import { createElection } from './election.ts';
 import { EXCHANGE_ADAPTERS } from './exchanges/registry.ts';
 import type { FeedReport } from './feeds/feed.ts';
 import { Infrastructure } from './infrastructure/composite-service.ts';
+import type { InfrastructureRegistry } from './infrastructure/registry.ts';
 import { ControlServer } from './operations/control-server.ts';
 import { disabledComponent, type HealthSource } from './operations/health.ts';
 import { createHttpApp } from './operations/http-app.ts';
@@ -36,6 +36,8 @@ export type IngestNodeOptions = {
   readonly logger: Logger;
   /** Interface to listen on; all of them by default. */
   readonly host?: string;
+  /** What may store the stream, and is set up as {@link config} says; the product's own by default. */
+  readonly infrastructures?: InfrastructureRegistry;
   readonly onFeedState?: (exchange: ExchangeName, report: FeedReport) => void;
 };
 
@@ -62,7 +64,7 @@ const SAY_MODE_AFTER_MS = 3_000;
  * the folder cannot be used; what was started until then is stopped again.
  */
 export async function startIngestNode(options: IngestNodeOptions): Promise<IngestNode> {
-  const { config, logger, host } = options;
+  const { config, logger, host, infrastructures } = options;
   const clock = systemClock;
   const startedAt = clock.now();
   const log = new StreamLog();
@@ -76,14 +78,20 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     listedSymbols: exchange => instruments.symbolsOf(exchange),
     onRefused: epoch => role.outranked(epoch, 'the database knows a later term'),
   });
-  const services = await NodeServices.open({ config, clock, logger, ...(host === undefined ? {} : { host }) });
+  const services = await NodeServices.open({
+    config,
+    clock,
+    logger,
+    ...(host === undefined ? {} : { host }),
+    ...(infrastructures === undefined ? {} : { infrastructures }),
+  });
   let isModeSaid = false;
   const sayMode = () => {
     isModeSaid = true;
     reportMode(infrastructure.mode, infrastructure.health(), logger);
   };
   const infrastructure: Infrastructure = new Infrastructure({
-    services: services.infrastructure,
+    stored: services.infrastructure,
     clock,
     onModeChange: () => sayMode(),
   });
@@ -134,7 +142,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     logger,
   });
   const mirrors = new Map<string, PathMirror>();
-  for (const name of ['redis', 'kafka'] as const) {
+  for (const { name } of services.infrastructure) {
     const source = infrastructure.sourceOf(name);
     if (source !== null) mirrors.set(`/ws/${name}`, new PathMirror({ server: config.nodeId, source, clock }));
   }
@@ -159,14 +167,6 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     }),
   };
   let isStopping = false;
-  const paths = (): readonly StreamPathState[] => {
-    const reasonOf = (name: 'redis' | 'kafka', called: string) => {
-      const health = infrastructure.health().find(component => component.name === name);
-      if (health === undefined || health.state === 'disabled') return `${called} is not enabled`;
-      return health.state === 'up' ? null : `${called} does not answer: ${health.lastError}`;
-    };
-    return streamPaths({ '/ws/redis': reasonOf('redis', 'Redis'), '/ws/kafka': reasonOf('kafka', 'Kafka') });
-  };
   const app = createHttpApp({
     server: config.nodeId,
     log,
@@ -176,7 +176,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     instruments,
     service: () => ({
       sessions: sessions.size,
-      paths: paths(),
+      paths: infrastructure.streamPaths(),
       reason: isStopping ? 'it is about to stop' : null,
       neighbours: election
         .nodes()
@@ -206,7 +206,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
         queryToken: url.searchParams.get('token'),
         origin: request.headers.origin,
         ownOrigin: null,
-      }) ?? refusePath(paths(), infrastructure.health(), url.pathname),
+      }) ?? refusePath(infrastructure.streamPaths(), url.pathname),
   });
   const httpServer = new HttpServer({
     host: host ?? '0.0.0.0',
@@ -247,8 +247,8 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
   try {
     await controlServer.listen();
     await settings.service.start();
-    for (const name of ['redis', 'kafka'] as const) {
-      infrastructure.setEnabled(name, settings.service.switches[name]);
+    for (const [name, isEnabled] of Object.entries(settings.service.switches)) {
+      infrastructure.setEnabled(name, isEnabled);
     }
     void settings.knownInstruments().then(
       known => {

@@ -5,11 +5,14 @@ import type { Config } from './config/config.ts';
 import type { GatewaySettings, RedisSettings } from './config/services.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { GatewayStore } from './gateway/gateway-store.ts';
-import type { InfrastructureService } from './infrastructure/infrastructure-service.ts';
+import type { OpenedInfrastructure } from './infrastructure/infrastructure-service.ts';
+import { type InfrastructureRegistry, openInfrastructures } from './infrastructure/registry.ts';
 import type { Logger } from './operations/logger.ts';
 
 export type NodeServicesOptions = {
-  readonly config: Pick<Config, 'kafka' | 'redis' | 'gateway'>;
+  readonly config: Pick<Config, 'infrastructure' | 'gateway'>;
+  /** The product's own by default. */
+  readonly infrastructures?: InfrastructureRegistry;
   /** Interface that the gateway listens on; by default its own choice. */
   readonly host?: string;
   readonly clock: Clock;
@@ -25,15 +28,15 @@ type Access = { readonly redis: RedisConnection | null; readonly store: GatewayS
  * a newcomer's start is the sooner for it.
  */
 export class NodeServices {
-  /** What carries the stream, best first; stopped by whoever runs it. */
-  readonly infrastructure: readonly InfrastructureService[];
+  /** What stores the stream, best first; stopped by whoever runs it. */
+  readonly infrastructure: readonly OpenedInfrastructure[];
   readonly #options: NodeServicesOptions;
   readonly #store: GatewayStore | null;
   #gateway: Gateway | null = null;
 
   private constructor(
     options: NodeServicesOptions,
-    infrastructure: readonly InfrastructureService[],
+    infrastructure: readonly OpenedInfrastructure[],
     store: GatewayStore | null,
   ) {
     this.#options = options;
@@ -43,10 +46,9 @@ export class NodeServices {
 
   static async open(options: NodeServicesOptions): Promise<NodeServices> {
     const { redis, store } = await access(options);
-    const { kafka } = options.config;
-    if (redis === null && kafka === null) return new NodeServices(options, [], store);
-    const { createInfrastructureServices } = await import('./infrastructure/registry.ts');
-    return new NodeServices(options, await createInfrastructureServices({ kafka, redis }, options.clock), store);
+    const { config, clock, infrastructures } = options;
+    const opened = await openInfrastructures(config.infrastructure, { clock, redis }, infrastructures);
+    return new NodeServices(options, opened, store);
   }
 
   /** Opens the gateway, if there is to be one. Rejects with a plain line when its port cannot be had. */
@@ -75,7 +77,8 @@ export class NodeServices {
 }
 
 async function access({ config, clock, logger }: NodeServicesOptions): Promise<Access> {
-  const { redis, gateway } = config;
+  const { infrastructure, gateway } = config;
+  const { redis = null } = infrastructure;
   if (redis === null) return gateway === null ? { redis: null, store: null } : inMemory(clock);
   return { redis: await connect(redis), store: await storeBehind(gateway, redis, clock, logger) };
 }

@@ -4,10 +4,11 @@ import { RedisSource } from '../../shared/stream/redis/redis-source.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import { answerStateQuery, type StateAnswer, type StateKind } from '../../shared/stream/state-answer.ts';
 import { WebSocketSource } from '../../shared/stream/websocket-source.ts';
-import type { ActiveMode, InfraHealth } from '../../shared/wire/service-info.ts';
+import type { ActiveMode, InfraHealth, StreamPathState } from '../../shared/wire/service-info.ts';
 import type { Env } from '../env.ts';
 import { Checkup } from '../fan-out/checkup.ts';
-import { edgeMode, type PathFacts, redisRefusal, viewHealth } from '../fan-out/health-view.ts';
+import { edgePaths } from '../fan-out/edge-paths.ts';
+import { edgeMode, type PathFacts, redisForReaders, viewHealth } from '../fan-out/health-view.ts';
 import { HubCore } from '../fan-out/hub-core.ts';
 import type { RelaySocket } from '../fan-out/hub-links.ts';
 import { pathOfHub } from '../fan-out/hub-name.ts';
@@ -31,8 +32,7 @@ type Path = { readonly sources: readonly StreamSource[]; readonly checkup: Check
 export type HubOverview = {
   readonly sessions: number;
   readonly mode: ActiveMode;
-  /** Why nobody should read `/ws/redis`; `null`: anybody may. */
-  readonly redisRefusal: string | null;
+  readonly paths: readonly StreamPathState[];
 };
 
 /** One region's follower of the stream: sockets, RPC and the platform around {@link HubCore}, which decides. */
@@ -80,7 +80,7 @@ export class Hub extends DurableObject<Env> {
   async overview(): Promise<HubOverview> {
     const redis = await factsOf(this.#redis);
     const { upstream, sessions } = this.#core;
-    return { sessions, mode: edgeMode(upstream, redis), redisRefusal: redisRefusal(upstream, redis) };
+    return { sessions, mode: edgeMode(upstream, redis), paths: edgePaths(redisForReaders(upstream, redis)) };
   }
 
   async state(kind: StateKind, search: string, ifNoneMatch: string | null): Promise<StateAnswer> {

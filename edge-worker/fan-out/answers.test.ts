@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
 import { MadeUpStream } from '../testing/made-up-stream.ts';
-import { edgeMode, redisRefusal, viewHealth } from './health-view.ts';
+import { edgeMode, redisForReaders, viewHealth } from './health-view.ts';
 import { NodeDocument } from './node-document.ts';
 import type { UpstreamView } from './upstream.ts';
 
@@ -45,7 +45,7 @@ describe('the mode at the edge', () => {
   test('is redis while the stream is read from there, whatever else is answered', () => {
     for (const check of [answers, fails]) {
       expect(edgeMode(upstream, { sources, check })).toEqual({ configured: 'redis', active: 'redis' });
-      expect(redisRefusal(upstream, { sources, check })).toBeNull();
+      expect(redisForReaders(upstream, { sources, check }).state).toBe('up');
     }
   });
 
@@ -54,8 +54,11 @@ describe('the mode at the edge', () => {
     for (const check of [answers, fails]) {
       expect(edgeMode(fallback, { sources, check })).toEqual({ configured: 'redis', active: 'websocket' });
     }
-    expect(redisRefusal(fallback, { sources, check: answers })).toBeNull();
-    expect(redisRefusal(fallback, { sources, check: fails })).toBe('Redis does not answer: connection refused');
+    expect(redisForReaders(fallback, { sources, check: answers }).state).toBe('up');
+    expect(redisForReaders(fallback, { sources, check: fails })).toEqual({
+      state: 'down',
+      lastError: 'connection refused',
+    });
   });
 
   test('of a hub that sleeps is the one it would wake up in', () => {
@@ -63,7 +66,7 @@ describe('the mode at the edge', () => {
     expect(edgeMode(asleep, { sources, check: answers }).active).toBe('redis');
     expect(edgeMode(asleep, { sources, check: fails }).active).toBe('websocket');
     expect(edgeMode(asleep, null)).toEqual({ configured: 'websocket', active: 'websocket' });
-    expect(redisRefusal(asleep, null)).toBe('Redis is not enabled');
+    expect(redisForReaders(asleep, null).state).toBe('disabled');
   });
 });
 

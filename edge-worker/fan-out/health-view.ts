@@ -52,11 +52,14 @@ export function edgeMode({ isFollowing, source }: UpstreamView, redis: PathFacts
   return { configured: 'redis', active: isActive ? 'redis' : 'websocket' };
 }
 
-/** Why nobody should read `/ws/redis` here; `null`: anybody may. */
-export function redisRefusal({ state, source }: UpstreamView, redis: PathFacts | null): string | null {
-  if (redis === null) return 'Redis is not enabled';
-  if (redis.check.isUp || (state === 'live' && redis.sources.includes(source))) return null;
-  return `Redis does not answer: ${redis.check.lastError}`;
+/** Whether anybody should come to `/ws/redis`: it answers, or the stream is read from it whatever else is answered. */
+export function redisForReaders(
+  { state, source }: UpstreamView,
+  redis: PathFacts | null,
+): Pick<ComponentHealth, 'state' | 'lastError'> {
+  if (redis === null) return { state: 'disabled', lastError: null };
+  const { isUp, lastError } = redis.check;
+  return { state: isUp || (state === 'live' && redis.sources.includes(source)) ? 'up' : 'down', lastError };
 }
 
 /** The stream itself says most about the path that it comes by; of the others it is known whether they answer. */

@@ -1,5 +1,9 @@
 import { CUTS } from '../../shared/wire/messages.ts';
+import { refusePath } from '../../shared/wire/path-refusal.ts';
 import { positionFromQuery } from '../../shared/wire/position.ts';
+import type { StreamPathState } from '../../shared/wire/service-info.ts';
+import { refusalBody } from '../../shared/wire/upgrade-refusal.ts';
+import { NO_KAFKA } from '../fan-out/edge-paths.ts';
 import { type HubPath, hubName } from '../fan-out/hub-name.ts';
 import { PlacementCache } from '../fan-out/placement-cache.ts';
 import { type EdgeContext, hubFor, placedBy, visitorRegion } from './edge-context.ts';
@@ -16,18 +20,18 @@ export function openBestStream(context: EdgeContext): Promise<Response> {
 
 /** `WS /ws/redis`: the same as it comes back from Redis. Whoever is connected stays when Redis goes, and is told; nobody else comes. */
 export async function openRedisStream(context: EdgeContext): Promise<Response> {
-  const { redisRefusal } = await hubFor(context).overview();
-  return redisRefusal === null ? openStream(context, 'redis') : refuseStream(context, redisRefusal);
+  const { paths } = await hubFor(context).overview();
+  return refuseStream(context, paths) ?? openStream(context, 'redis');
 }
 
-/** `WS /ws/kafka`: no Worker can speak to a Kafka. */
+/** `WS /ws/kafka`: a path that the node has, so it is told why not here. */
 export function refuseKafkaStream(context: EdgeContext): Response {
-  return refuseStream(context, 'Kafka is not enabled');
+  return refuseStream(context, [NO_KAFKA])!;
 }
 
-function refuseStream(context: EdgeContext, reason: string): Response {
-  const message = `${reason}; use /ws/exchange`;
-  return context.json({ error: { code: 'notEnabled', message }, fallback: '/ws/exchange' }, 503);
+function refuseStream(context: EdgeContext, paths: readonly StreamPathState[]): Response | null {
+  const refusal = refusePath(paths, context.req.path);
+  return refusal === null ? null : context.json(refusalBody(refusal), 503);
 }
 
 async function openStream(context: EdgeContext, path: HubPath): Promise<Response> {

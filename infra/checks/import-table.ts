@@ -30,6 +30,7 @@ const INGEST_COMMON = [
 ];
 
 const NODE = ['node:'];
+const INFRASTRUCTURE_REGISTRY = 'ingest-node/infrastructure/registry.ts';
 const EXCHANGE_CONTRACT = 'ingest-node/exchanges/exchange-adapter.ts';
 
 export const AREAS: readonly Area[] = [
@@ -42,7 +43,7 @@ export const AREAS: readonly Area[] = [
   // The composition root and its programs introduce the layers to each other; the layers meet only through contracts.
   { path: 'ingest-node', mayImport: ['ingest-node', ...SERVER_SHARED], builtins: NODE },
   { path: 'ingest-node/errors.ts', mayImport: SERVER_SHARED },
-  { path: 'ingest-node/config', mayImport: INGEST_COMMON, builtins: NODE },
+  { path: 'ingest-node/config', mayImport: [...INGEST_COMMON, INFRASTRUCTURE_REGISTRY], builtins: NODE },
   {
     path: 'ingest-node/exchanges',
     mayImport: [...INGEST_COMMON, 'ingest-node/conversion/frame-reader.ts', 'ingest-node/conversion/lossless-json.ts'],
@@ -55,12 +56,17 @@ export const AREAS: readonly Area[] = [
     mayImport: [...INGEST_COMMON, 'ingest-node/operations/health.ts'],
     builtins: NODE,
   },
+  // Says how each infrastructure's settings are read, and how its service is made of them.
+  {
+    path: INFRASTRUCTURE_REGISTRY,
+    mayImport: [...INGEST_COMMON, 'ingest-node/infrastructure', 'ingest-node/config'],
+  },
   {
     path: 'ingest-node/leadership',
     mayImport: [...INGEST_COMMON, 'ingest-node/operations/health.ts'],
     builtins: NODE,
   },
-  { path: 'ingest-node/settings', mayImport: INGEST_COMMON, builtins: NODE },
+  { path: 'ingest-node/settings', mayImport: [...INGEST_COMMON, INFRASTRUCTURE_REGISTRY], builtins: NODE },
   {
     path: 'ingest-node/gateway',
     mayImport: [...INGEST_COMMON, 'ingest-node/config', 'ingest-node/infrastructure/redis-scripts.ts'],

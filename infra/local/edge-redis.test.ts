@@ -106,7 +106,7 @@ function edgeOverRedis(openBackend: () => Promise<Backend>): void {
     expect([refused.status, await refused.json()]).toMatchObject([
       503,
       {
-        error: { code: 'notEnabled', message: expect.stringContaining('Redis does not answer') },
+        error: { code: 'unavailable', message: expect.stringContaining('Redis does not answer') },
         fallback: '/ws/exchange',
       },
     ]);

@@ -14,7 +14,8 @@ export type EmbeddedRedis = {
  * How node and edge in one process share a Redis: the edge reads it as on Cloudflare, so there is a gateway unless the node
  * itself uses Upstash. Its token never leaves this process, if it is not the operator's own.
  */
-export function embeddedRedis({ redis, gateway }: Pick<Config, 'redis' | 'gateway'>): EmbeddedRedis {
+export function embeddedRedis({ infrastructure, gateway }: Pick<Config, 'infrastructure' | 'gateway'>): EmbeddedRedis {
+  const { redis } = infrastructure;
   const variables = (url: string, token: string) => ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token });
   if (redis?.protocol === 'rest') return { gateway: null, edgeVariables: () => variables(redis.url, redis.token) };
   if (gateway === null) return { gateway: null, edgeVariables: () => ({}) };

@@ -20,8 +20,7 @@ describe('settings', () => {
         streamToken: null,
         allowedOrigins: [],
         zookeeper: null,
-        kafka: null,
-        redis: null,
+        infrastructure: { kafka: null, redis: null },
         gateway: null,
         mysqlUrl: null,
         adminToken: null,
@@ -80,15 +79,17 @@ describe('settings', () => {
           chroot: '/services/exchange',
           sessionTimeoutMs: 6000,
         },
-        kafka: { brokers: ['10.0.0.2:9092', '10.0.0.3:9092'] },
-        redis: { protocol: 'tcp', url: 'redis://:secret@10.0.0.4:6379' },
+        infrastructure: {
+          kafka: { brokers: ['10.0.0.2:9092', '10.0.0.3:9092'] },
+          redis: { protocol: 'tcp', url: 'redis://:secret@10.0.0.4:6379' },
+        },
         gateway: { port: 8079, token: 'open sesame' },
         mysqlUrl: 'mysql://exchange:secret@10.0.0.5/exchange',
       },
     });
     const upstash = { UPSTASH_REDIS_REST_URL: 'https://eu1.upstash.example/', UPSTASH_REDIS_REST_TOKEN: 't' };
     expect(readConfig(upstash, defaults)).toMatchObject({
-      config: { redis: { protocol: 'rest', url: 'https://eu1.upstash.example', token: 't' } },
+      config: { infrastructure: { redis: { protocol: 'rest', url: 'https://eu1.upstash.example', token: 't' } } },
     });
   });
 

@@ -4,12 +4,14 @@
  */
 import { EXCHANGES, type ExchangeName, isExchangeName } from '../../shared/model/exchange.ts';
 import {
+  INFRASTRUCTURES,
+  type InfrastructureRegistry,
+  type InfrastructureSettings,
+} from '../infrastructure/registry.ts';
+import {
   type GatewaySettings,
-  type RedisSettings,
   readGateway,
-  readKafka,
   readMysqlUrl,
-  readRedis,
   readZookeeper,
   type Text,
   type ZookeeperSettings,
@@ -44,10 +46,8 @@ export type Config = {
   readonly allowedOrigins: readonly string[];
   /** Elects the leader among several nodes; `null`: this node is alone. */
   readonly zookeeper: ZookeeperSettings | null;
-  /** The Kafka that the stream is published to; `null`: none. */
-  readonly kafka: { readonly brokers: readonly string[] } | null;
-  /** The Redis that the stream is published to; `null`: none. Holds a password: never logged. */
-  readonly redis: RedisSettings | null;
+  /** What the stream is published to. Holds passwords: never logged. */
+  readonly infrastructure: InfrastructureSettings;
   /** Where the Redis gateway listens, with what it asks for; `null`: no gateway. */
   readonly gateway: GatewaySettings | null;
   /** Keeps the settings that operators change; `null`: a file in the data folder. Holds a password: never logged. */
@@ -63,7 +63,12 @@ export type ConfigResult =
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export function readConfig(environment: Environment, defaults: { readonly nodeId: string }): ConfigResult {
+/** @param infrastructures what each of them reads of the environment is its own affair */
+export function readConfig(
+  environment: Environment,
+  defaults: { readonly nodeId: string },
+  infrastructures: InfrastructureRegistry = INFRASTRUCTURES,
+): ConfigResult {
   const faults: string[] = [];
   const text: Text = name => {
     const value = environment[name]?.trim();
@@ -82,22 +87,24 @@ export function readConfig(environment: Environment, defaults: { readonly nodeId
     streamToken: text('STREAM_TOKEN'),
     allowedOrigins: readOrigins(text('ALLOWED_ORIGINS'), faults),
     zookeeper: readZookeeper(text, faults),
-    kafka: readKafka(text, faults),
-    redis: readRedis(text, faults),
+    infrastructure: Object.fromEntries(
+      Object.entries(infrastructures).map(([name, kind]) => [name, kind.read(text, faults)]),
+    ),
     gateway: readGateway(text, faults),
     mysqlUrl: readMysqlUrl(text('MYSQL_URL'), faults),
     adminToken: text('ADMIN_TOKEN'),
     logLevel: readLogLevel(text('LOG_LEVEL'), faults),
   };
+  const { redis = null } = config.infrastructure;
   if (config.zookeeper !== null && config.advertisedUrl === null && text('ADVERTISED_URL') === null) {
     faults.push('ADVERTISED_URL: needed with ZOOKEEPER_CONNECT: the other nodes read the stream of the one that leads');
   }
-  if (config.gateway !== null && config.redis?.protocol === 'rest') {
+  if (config.gateway !== null && redis?.protocol === 'rest') {
     faults.push(
       'GATEWAY_PORT and GATEWAY_TOKEN: Upstash speaks that protocol itself; the gateway is for REDIS_URL or none',
     );
   }
-  if (config.gateway !== null && config.redis === null && config.zookeeper !== null) {
+  if (config.gateway !== null && redis === null && config.zookeeper !== null) {
     faults.push('GATEWAY_PORT and GATEWAY_TOKEN: several nodes do not share their memory; set REDIS_URL too');
   }
   return faults.length === 0 ? { ok: true, config: Object.freeze(config) } : { ok: false, faults };

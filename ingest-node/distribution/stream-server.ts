@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { CUTS, type Cut } from '../../shared/wire/messages.ts';
-import { refusalBody, type UpgradeRefusal } from '../../shared/wire/path-refusal.ts';
 import { type Position, positionFromQuery } from '../../shared/wire/position.ts';
+import { refusalBody, type UpgradeRefusal } from '../../shared/wire/upgrade-refusal.ts';
 import type { SessionSocket } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 

@@ -1,6 +1,7 @@
 /** `npm run gateway`: the Redis gateway alone, in front of `REDIS_URL` or over memory. */
 import { systemClock } from '../../shared/base/clock.ts';
-import { type Config, readConfig } from '../config/config.ts';
+import { readConfig } from '../config/config.ts';
+import type { RedisSettings } from '../config/services.ts';
 import { createLogger, type Logger } from '../operations/logger.ts';
 import { startGateway } from './gateway.ts';
 import type { GatewayStore } from './gateway-store.ts';
@@ -19,8 +20,9 @@ if (!result.ok || faults.length > 0) {
   process.exit(2);
 }
 const { config } = result;
+const { redis = null } = config.infrastructure;
 const logger = createLogger(config.logLevel, { node: config.nodeId });
-const store = openStore(config, logger);
+const store = openStore(redis, logger);
 try {
   const gateway = await startGateway({ store, port: config.gateway!.port, token: config.gateway!.token, logger });
   let isEnding = false;
@@ -35,13 +37,13 @@ try {
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
-  logger.info({ port: gateway.port, over: config.redis === null ? 'memory' : 'redis' }, 'the gateway serves');
+  logger.info({ port: gateway.port, over: redis === null ? 'memory' : 'redis' }, 'the gateway serves');
 } catch (error) {
   console.error(`The gateway cannot start: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);
 }
 
-function openStore({ redis }: Config, log: Logger): GatewayStore {
+function openStore(redis: RedisSettings | null, log: Logger): GatewayStore {
   if (redis === null) return new MemoryStore({ clock: systemClock, scripts: STREAM_SCRIPTS });
   return new RedisStore({
     url: redis.url,

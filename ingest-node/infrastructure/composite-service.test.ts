@@ -12,7 +12,7 @@ import { HEARTBEAT_INTERVAL_MS } from '../../shared/wire/messages.ts';
 import { Infrastructure, type InfrastructureOptions } from './composite-service.ts';
 import type { InfrastructureService } from './infrastructure-service.ts';
 import { RedisService } from './redis-service.ts';
-import { createInfrastructureServices } from './registry.ts';
+import { openInfrastructures } from './registry.ts';
 import { TcpRedisConnection } from './tcp-redis-connection.ts';
 
 const EPOCH = 1_785_397_200;
@@ -64,9 +64,11 @@ describeWithService('redis', 'the infrastructures as one', () => {
   }
 
   function compose(options: Partial<InfrastructureOptions> = {}, names = ['redis', 'kafka']): Infrastructure {
-    // Not in their order: that is the composite's affair.
-    const services = names.map(name => (name === 'redis' ? serviceOf(redis) : as('kafka', serviceOf(other))));
-    const infrastructure = new Infrastructure({ services, clock: systemClock, healthyAfterMs: 600, ...options });
+    const open = (name: string) => (name === 'redis' ? serviceOf(redis) : as(name, serviceOf(other)));
+    const stored = ['kafka', 'redis'].map(name => {
+      return { name, title: name, service: names.includes(name) ? open(name) : null };
+    });
+    const infrastructure = new Infrastructure({ stored, clock: systemClock, healthyAfterMs: 600, ...options });
     cleanUps.push(() => infrastructure.stop());
     infrastructure.start();
     return infrastructure;
@@ -296,11 +298,13 @@ describeWithService('redis', 'the infrastructures as one', () => {
     });
   });
 
-  test('the registry makes those that can be reached', async () => {
-    expect(await createInfrastructureServices({ redis: null, kafka: null }, systemClock)).toEqual([]);
+  test('the registry opens those that can be reached', async () => {
     const connection = new TcpRedisConnection({ url: redis.url });
-    const services = await createInfrastructureServices({ redis: connection, kafka: null }, systemClock);
-    expect(services.map(({ name }) => name)).toEqual(['redis']);
-    await services[0]!.stop();
+    const opened = await openInfrastructures({}, { clock: systemClock, redis: connection });
+    expect(opened).toEqual([
+      { name: 'kafka', title: 'Kafka', service: null },
+      { name: 'redis', title: 'Redis', service: expect.any(RedisService) },
+    ]);
+    await opened[1]!.service!.stop();
   });
 });

@@ -1,25 +1,19 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
+import { BEST_PATH, pathOf } from '../../shared/wire/path-refusal.ts';
 import { comparePositions, type Position } from '../../shared/wire/position.ts';
-import type { ComponentHealth, Mode } from '../../shared/wire/service-info.ts';
+import { type ComponentHealth, type Mode, modeOf, type StreamPathState } from '../../shared/wire/service-info.ts';
 import { disabledComponent } from '../operations/health.ts';
-import {
-  FencedError,
-  INFRASTRUCTURE_NAMES,
-  type InfrastructureName,
-  type InfrastructureService,
-  type PathTail,
-  type PublishTerm,
-} from './infrastructure-service.ts';
+import { FencedError, type OpenedInfrastructure, type PathTail, type PublishTerm } from './infrastructure-service.ts';
 import { StoredPath } from './stored-path.ts';
 import { WebSocketService } from './websocket-service.ts';
 
 export type Modes = { readonly configured: Mode; readonly active: Mode };
 
 export type InfrastructureOptions = {
-  /** Those that store the stream; the leader's WebSocket is always there. */
-  readonly services: readonly InfrastructureService[];
+  /** Those that store the stream, best first; the leader's WebSocket is always there, and comes last. */
+  readonly stored: readonly OpenedInfrastructure[];
   readonly clock: Clock;
   readonly onModeChange?: (modes: Modes) => void;
   /** Consumers go back to a path that has failed when it has been well for so long. */
@@ -31,11 +25,11 @@ export type InfrastructureOptions = {
 export type FenceReport = {
   /** Longest first. */
   readonly tails: readonly {
-    readonly name: InfrastructureName;
+    readonly name: string;
     readonly tail: PathTail;
     readonly source: StreamSource;
   }[];
-  readonly failures: readonly { readonly name: InfrastructureName; readonly error: Error }[];
+  readonly failures: readonly { readonly name: string; readonly error: Error }[];
   /** Somebody higher has been there: this node must not lead (rule EPO2). */
   readonly higher: number | null;
 };
@@ -48,6 +42,8 @@ export class Infrastructure {
   readonly #clock: Clock;
   readonly #onModeChange: (modes: Modes) => void;
   readonly #webSocket: WebSocketService;
+  /** Best first, with those that this installation does without. */
+  readonly #stored: readonly OpenedInfrastructure[];
   /** Best first. */
   readonly #paths: readonly StoredPath[];
   readonly #sources: readonly StreamSource[];
@@ -56,16 +52,17 @@ export class Infrastructure {
   #modes: Modes;
   #cancelLook: CancelTimer = () => {};
 
-  constructor({ services, clock, onModeChange = () => {}, healthyAfterMs = 5_000, webSocket }: InfrastructureOptions) {
+  constructor({ stored, clock, onModeChange = () => {}, healthyAfterMs = 5_000, webSocket }: InfrastructureOptions) {
     this.#clock = clock;
     this.#madeAt = clock.now();
     this.#onModeChange = onModeChange;
     this.#webSocket = webSocket ?? new WebSocketService({ clock });
-    this.#paths = [...services]
-      .sort((a, b) => INFRASTRUCTURE_NAMES.indexOf(a.name) - INFRASTRUCTURE_NAMES.indexOf(b.name))
-      .map(service => new StoredPath(service, clock, healthyAfterMs));
+    this.#stored = stored;
+    this.#paths = stored.flatMap(({ service }) =>
+      service === null ? [] : new StoredPath(service, clock, healthyAfterMs),
+    );
     this.#sources = [...this.#paths.flatMap(({ source }) => source ?? []), this.#webSocket.source];
-    this.#modes = { configured: this.#configuredMode(), active: 'websocket' };
+    this.#modes = { configured: this.#configuredMode(), active: modeOf([]) };
   }
 
   /** Begins to watch the health of every path. */
@@ -80,7 +77,7 @@ export class Infrastructure {
   }
 
   /** The operator's switch. Does nothing for an infrastructure that this installation does not have. */
-  setEnabled(name: InfrastructureName, isEnabled: boolean): void {
+  setEnabled(name: string, isEnabled: boolean): void {
     const path = this.#path(name);
     if (path === undefined || path.isEnabled === isEnabled) return;
     path.setEnabled(isEnabled);
@@ -88,7 +85,7 @@ export class Infrastructure {
     this.#observe();
   }
 
-  isEnabled(name: InfrastructureName): boolean {
+  isEnabled(name: string): boolean {
     return name === 'websocket' || this.#path(name)?.isEnabled === true;
   }
 
@@ -164,11 +161,15 @@ export class Infrastructure {
 
   /** In order of preference, with those that this installation does without. */
   health(): ComponentHealth[] {
-    return INFRASTRUCTURE_NAMES.map(name => {
-      if (name === 'websocket') return this.#webSocket.health();
-      const path = this.#path(name);
-      return path === undefined ? disabledComponent(name, this.#madeAt) : path.health();
-    });
+    return [...this.#stored.map(({ name }) => this.#healthOf(name)), this.#webSocket.health()];
+  }
+
+  /** The ways to read the stream at this node, best first: {@link sourceOf} of each is served at its path. */
+  streamPaths(): StreamPathState[] {
+    return [
+      BEST_PATH,
+      ...this.#stored.map(infrastructure => pathOf(infrastructure, this.#healthOf(infrastructure.name))),
+    ];
   }
 
   /** For followers, best first: the same objects as long as this lives, however the paths fare. */
@@ -177,7 +178,7 @@ export class Infrastructure {
   }
 
   /** One path alone, as long as it is switched on; `null` when this installation does not have it. */
-  sourceOf(name: InfrastructureName): StreamSource | null {
+  sourceOf(name: string): StreamSource | null {
     return name === 'websocket' ? this.#webSocket.source : (this.#path(name)?.source ?? null);
   }
 
@@ -191,8 +192,12 @@ export class Infrastructure {
     return this.#paths.filter(({ isEnabled }) => isEnabled);
   }
 
-  #path(name: InfrastructureName): StoredPath | undefined {
+  #path(name: string): StoredPath | undefined {
     return this.#paths.find(({ service }) => service.name === name);
+  }
+
+  #healthOf(name: string): ComponentHealth {
+    return this.#path(name)?.health() ?? disabledComponent(name, this.#madeAt);
   }
 
   #look(): void {
@@ -203,10 +208,9 @@ export class Infrastructure {
   #observe(): void {
     const now = this.#clock.monotonic();
     for (const path of this.#paths) path.observe(now);
-    const isAvailable = (name: InfrastructureName) => this.#path(name)?.isAvailable === true;
     const modes: Modes = {
       configured: this.#configuredMode(),
-      active: modeOf(isAvailable('kafka'), isAvailable('redis')),
+      active: modeOf(this.#paths.filter(({ isAvailable }) => isAvailable).map(({ service }) => service.name)),
     };
     const { configured, active } = this.#modes;
     if (modes.configured === configured && modes.active === active) return;
@@ -215,13 +219,8 @@ export class Infrastructure {
   }
 
   #configuredMode(): Mode {
-    return modeOf(this.isEnabled('kafka'), this.isEnabled('redis'));
+    return modeOf(this.#enabled.map(({ service }) => service.name));
   }
-}
-
-function modeOf(kafka: boolean, redis: boolean): Mode {
-  if (kafka) return redis ? 'kafka+redis' : 'kafka';
-  return redis ? 'redis' : 'websocket';
 }
 
 /** Longest first; nothing at all is last. */

@@ -15,13 +15,9 @@ import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import type { Lineage, Position } from '../../shared/wire/position.ts';
 import type { ComponentHealth } from '../../shared/wire/service-info.ts';
 
-/** In order of preference. */
-export const INFRASTRUCTURE_NAMES = ['kafka', 'redis', 'websocket'] as const;
-
-export type InfrastructureName = (typeof INFRASTRUCTURE_NAMES)[number];
-
 export type InfrastructureService = {
-  readonly name: InfrastructureName;
+  /** As in the registry. */
+  readonly name: string;
   /** The stream as this path gives it back; `null` where there is nothing to read. */
   readonly source: StreamSource | null;
   /** Begins to watch the path's health. */
@@ -48,6 +44,14 @@ export type InfrastructureService = {
   stop(): Promise<void>;
 };
 
+/** An infrastructure that there is, and its service where this installation has it. */
+export type OpenedInfrastructure = {
+  readonly name: string;
+  /** What people call it. */
+  readonly title: string;
+  readonly service: InfrastructureService | null;
+};
+
 export type PublishTerm = {
   readonly epoch: number;
   readonly log: StreamLog;
@@ -69,7 +73,7 @@ export type PathTail = {
 export class FencedError extends Error {
   readonly higher: number;
 
-  constructor(service: InfrastructureName, higher: number) {
+  constructor(service: string, higher: number) {
     super(`${service} is fenced by writer ${higher}`);
     this.name = 'FencedError';
     this.higher = higher;

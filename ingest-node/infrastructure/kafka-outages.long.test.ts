@@ -16,7 +16,7 @@ import { startStreamServer, type TestStreamServer } from '../../shared/stream/te
 import { HEARTBEAT_INTERVAL_MS } from '../../shared/wire/messages.ts';
 import { Infrastructure } from './composite-service.ts';
 import { GAP_TYPE } from './kafka-event-records.ts';
-import { createInfrastructureServices } from './registry.ts';
+import { openInfrastructures } from './registry.ts';
 import { TcpRedisConnection } from './tcp-redis-connection.ts';
 import { EventsReader } from './testing/events-reader.ts';
 import { KafkaAdmin } from './testing/kafka-admin.ts';
@@ -98,9 +98,9 @@ describeWithService(['kafka', 'redis'], 'outages under load, with Kafka, Redis a
   });
 
   async function compose(): Promise<Infrastructure> {
-    const access = { kafka: { brokers: [brokers] }, redis: new TcpRedisConnection({ url: redis.url }) };
-    const services = await createInfrastructureServices(access, systemClock);
-    const infrastructure = new Infrastructure({ services, clock: systemClock, healthyAfterMs: 1_000 });
+    const means = { clock: systemClock, redis: new TcpRedisConnection({ url: redis.url }) };
+    const stored = await openInfrastructures({ kafka: { brokers: [brokers] } }, means);
+    const infrastructure = new Infrastructure({ stored, clock: systemClock, healthyAfterMs: 1_000 });
     infrastructure.start();
     return infrastructure;
   }

@@ -1,12 +1,12 @@
 import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import type { ComponentHealth } from '../../shared/wire/service-info.ts';
-import type { InfrastructureName, InfrastructureService, PathTail, PublishTerm } from './infrastructure-service.ts';
+import type { InfrastructureService, PathTail, PublishTerm } from './infrastructure-service.ts';
 import { PathPublisher, type PathWriter } from './path-publisher.ts';
 import type { RoundTrips } from './round-trips.ts';
 
 export type StoredServiceParts = {
-  readonly name: InfrastructureName;
+  readonly name: string;
   readonly source: StreamSource;
   readonly writer: PathWriter & { tail(): Promise<PathTail> };
   /** Told of every request by whoever makes them. */
@@ -28,7 +28,7 @@ const RECENT_MS = 500;
 
 /** A service that stores the stream, made of how it is written, how it is read and how it is asked. */
 export class StoredService implements InfrastructureService {
-  readonly name: InfrastructureName;
+  readonly name: string;
   readonly source: StreamSource;
   readonly #parts: StoredServiceParts;
   readonly #publisher: PathPublisher;

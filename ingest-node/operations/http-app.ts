@@ -4,8 +4,9 @@ import { answerStateQuery, matchesTag, type StateKind } from '../../shared/strea
 import { parseStateQuery } from '../../shared/stream/state-query.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { type AccessRules, originToAllow, refuseAccess } from '../../shared/wire/access.ts';
-import { refusalBody, refusePath } from '../../shared/wire/path-refusal.ts';
-import { describeService, type ServiceFacts, type StreamPathState } from '../../shared/wire/service-info.ts';
+import { refusePath } from '../../shared/wire/path-refusal.ts';
+import { describeService, type ServiceFacts } from '../../shared/wire/service-info.ts';
+import { refusalBody } from '../../shared/wire/upgrade-refusal.ts';
 import { type HealthSource, infraHealth, unreadiness } from './health.ts';
 import type { InstrumentDirectory } from './instrument-directory.ts';
 
@@ -18,7 +19,7 @@ export type HttpAppOptions = {
   readonly health: HealthSource;
   readonly instruments: InstrumentDirectory;
   /** What `/ws/info` says, as it is at the moment. */
-  readonly service: () => Omit<ServiceFacts, 'server' | 'mode'> & { readonly paths: readonly StreamPathState[] };
+  readonly service: () => Omit<ServiceFacts, 'server' | 'mode'>;
   /** `/api/settings`, which asks for a token of its own. */
   readonly settings?: Hono;
 };
@@ -77,7 +78,7 @@ export function createHttpApp(options: HttpAppOptions): Hono {
 
   for (const { path } of service().paths) {
     app.get(path, context => {
-      const refusal = refusePath(service().paths, health.components(), path);
+      const refusal = refusePath(service().paths, path);
       return refusal === null
         ? context.json(
             { error: { code: 'upgradeRequired', message: 'this is a WebSocket: connect with ws:// or wss://' } },

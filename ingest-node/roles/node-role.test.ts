@@ -28,7 +28,7 @@ function alone() {
     log,
     sessions: new SessionRegistry({ server: 'node-1', log, clock }),
     election,
-    infrastructure: new Infrastructure({ services: [], clock }),
+    infrastructure: new Infrastructure({ stored: [], clock }),
     createLeader: distributor => {
       feeds = distributor;
       const onInstruments = () => {};

@@ -59,7 +59,10 @@ async function joined(
     log,
     sessions: new SessionRegistry({ server: 'node-2', log, clock }),
     election,
-    infrastructure: new Infrastructure({ services: [new ToyService(server, clock)], clock }),
+    infrastructure: new Infrastructure({
+      stored: [{ name: 'toy', title: 'Toy', service: new ToyService(server, clock) }],
+      clock,
+    }),
     createLeader: distributor =>
       new Leader({
         adapters: [EXCHANGE_ADAPTERS[exchange]],

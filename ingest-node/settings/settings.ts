@@ -5,14 +5,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { EXCHANGES, type ExchangeName } from '../../shared/model/exchange.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
+import { INFRASTRUCTURES } from '../infrastructure/registry.ts';
 
 /** Kinds of data that can be left out of the stream. A `gap` goes with `trade`; `feed` is always told. */
 export const CHANNELS = ['trade', 'ticker', 'quote', 'orderBook', 'candle'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
 /** Infrastructure that its address in the environment enables, and that can be switched off here all the same. */
-export const SWITCHES = ['kafka', 'redis'] as const;
-export type SwitchName = (typeof SWITCHES)[number];
+export type SwitchName = keyof typeof INFRASTRUCTURES;
+export const SWITCHES = Object.keys(INFRASTRUCTURES) as readonly SwitchName[];
 
 /** Which markets of an exchange are carried, by canonical symbol; new ones only under `all` and `except`. */
 export type MarketSelection = 'all' | { readonly only: readonly string[] } | { readonly except: readonly string[] };
@@ -37,7 +38,7 @@ export const DEFAULT_EXCHANGE: ExchangeSettings = {
 
 export const DEFAULT_SETTINGS: Settings = {
   exchanges: settingsOfAll(() => DEFAULT_EXCHANGE),
-  switches: { kafka: true, redis: true },
+  switches: Object.fromEntries(SWITCHES.map(name => [name, true])) as Record<SwitchName, boolean>,
 };
 
 export function settingsOfAll(of: (exchange: ExchangeName) => ExchangeSettings): Settings['exchanges'] {

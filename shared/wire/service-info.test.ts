@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { describeService, type Neighbour, streamPaths } from './service-info.ts';
+import { BEST_PATH, pathOf } from './path-refusal.ts';
+import { describeService, modeOf, type Neighbour } from './service-info.ts';
 
-const facts = { server: 'edge-apac', mode: { configured: 'websocket', active: 'websocket' }, sessions: 7 } as const;
+const redis = { name: 'redis', title: 'Redis' };
+const facts = {
+  server: 'edge-apac',
+  mode: { configured: 'websocket', active: 'websocket' },
+  sessions: 7,
+  paths: [BEST_PATH, pathOf(redis, { state: 'disabled', lastError: null })],
+} as const;
 
 test('addresses follow the one that was asked: wss behind https, ws behind http', () => {
   expect(describeService('https://edge.example', facts).endpoint).toBe('wss://edge.example/ws/exchange');
@@ -10,11 +17,10 @@ test('addresses follow the one that was asked: wss behind https, ws behind http'
 
 test('a path that cannot be used is listed with its reason', () => {
   const info = describeService('https://edge.example', facts);
-  expect(info).toMatchObject(facts);
+  expect(info).toMatchObject({ server: 'edge-apac', mode: facts.mode, sessions: 7 });
   expect(info.endpoints.map(({ path, available }) => [path, available])).toEqual([
     ['/ws/exchange', true],
     ['/ws/redis', false],
-    ['/ws/kafka', false],
   ]);
   expect(info.endpoints.every(({ available, reason }) => available === (reason === null))).toBe(true);
 });
@@ -22,13 +28,21 @@ test('a path that cannot be used is listed with its reason', () => {
 test('a path is available when its infrastructure is', () => {
   const { endpoints } = describeService('https://node.example', {
     ...facts,
-    paths: streamPaths({ '/ws/redis': null, '/ws/kafka': 'Kafka does not answer' }),
+    paths: [
+      BEST_PATH,
+      pathOf({ name: 'kafka', title: 'Kafka' }, { state: 'down', lastError: 'ECONNREFUSED' }),
+      pathOf(redis, { state: 'up', lastError: 'it was away' }),
+    ],
   });
   expect(endpoints.map(({ path, reason }) => [path, reason])).toEqual([
     ['/ws/exchange', null],
+    ['/ws/kafka', 'Kafka does not answer: ECONNREFUSED; use /ws/exchange'],
     ['/ws/redis', null],
-    ['/ws/kafka', 'Kafka does not answer; use /ws/exchange'],
   ]);
+});
+
+test('the mode names what stores the stream, best first', () => {
+  expect([modeOf(['kafka', 'redis']), modeOf(['redis']), modeOf([])]).toEqual(['kafka+redis', 'redis', 'websocket']);
 });
 
 describe('among several servers', () => {

@@ -1,10 +1,17 @@
 import type { EpochMillis } from '../model/time.ts';
 import { PROTOCOL_VERSION } from './protocol-version.ts';
+import type { UpgradeRefusal } from './upgrade-refusal.ts';
 
-/** Which infrastructure carries the stream. */
-export type Mode = 'kafka+redis' | 'kafka' | 'redis' | 'websocket';
+/** What carries the stream, best first: `kafka+redis`, `kafka`, `redis`, and `websocket` when nothing stores it. */
+export type Mode = string;
 
-export type StreamPath = '/ws/exchange' | '/ws/kafka' | '/ws/redis';
+/** @param names of what stores the stream, best first */
+export function modeOf(names: readonly string[]): Mode {
+  return names.length === 0 ? 'websocket' : names.join('+');
+}
+
+/** `/ws/exchange`, or the name of an infrastructure, such as `/ws/redis`. */
+export type StreamPath = `/ws/${string}`;
 
 export type Endpoint = {
   /** Absolute `ws:` or `wss:` address. */
@@ -34,24 +41,8 @@ export type ServiceInfo = {
 
 export type ActiveMode = { readonly configured: Mode; readonly active: Mode };
 
-/** One way to read the stream at a server, and why it cannot be used; `null` when it can. */
-export type StreamPathState = { readonly path: StreamPath; readonly reason: string | null };
-
-/** The paths of a server without Redis and Kafka, best first. */
-export const STREAM_PATHS: readonly StreamPathState[] = streamPaths({});
-
-/** The paths of a server, best first; a path that is not named is not enabled there. */
-export function streamPaths(
-  reasons: Readonly<Partial<Record<'/ws/redis' | '/ws/kafka', string | null>>>,
-): readonly StreamPathState[] {
-  const { '/ws/redis': redis = 'Redis is not enabled', '/ws/kafka': kafka = 'Kafka is not enabled' } = reasons;
-  const advise = (reason: string | null) => (reason === null ? null : `${reason}; use /ws/exchange`);
-  return [
-    { path: '/ws/exchange', reason: null },
-    { path: '/ws/redis', reason: advise(redis) },
-    { path: '/ws/kafka', reason: advise(kafka) },
-  ];
-}
+/** One way to read the stream at a server, and what is told whoever asks for it in vain; `null`: the stream is there. */
+export type StreamPathState = { readonly path: StreamPath; readonly refusal: UpgradeRefusal | null };
 
 /** Another server of the same service. */
 export type Neighbour = {
@@ -64,7 +55,8 @@ export type Neighbour = {
 };
 
 export type ServiceFacts = Pick<ServiceInfo, 'server' | 'mode' | 'sessions'> & {
-  readonly paths?: readonly StreamPathState[];
+  /** Best first; the stream itself, `/ws/exchange`, before all others. */
+  readonly paths: readonly StreamPathState[];
   readonly neighbours?: readonly Neighbour[];
   /** Why nobody should connect to this server, such as that it is about to stop; `null`: somebody may. */
   readonly reason?: string | null;
@@ -75,9 +67,9 @@ const WORTH_A_MOVE = { sessions: 10, share: 1.2 };
 
 /** The answer of a server that is reached at `base`, such as `https://prices.example`: `wss` behind `https`. */
 export function describeService(base: string, facts: ServiceFacts): ServiceInfo {
-  const { server, mode, sessions, paths = STREAM_PATHS, neighbours = [], reason: selfReason = null } = facts;
-  const own = paths.map(({ path, reason }) =>
-    endpointOf(`${base.replace(/^http/, 'ws')}${path}`, path, server, sessions, selfReason ?? reason),
+  const { server, mode, sessions, paths, neighbours = [], reason: selfReason = null } = facts;
+  const own = paths.map(({ path, refusal }) =>
+    endpointOf(`${base.replace(/^http/, 'ws')}${path}`, path, server, sessions, selfReason ?? refusal?.message ?? null),
   );
   const others = neighbours.map(({ url, reason, ...other }) =>
     endpointOf(url, '/ws/exchange', other.server, other.sessions, reason),

@@ -5,7 +5,7 @@ import { decodeMessage, heartbeatAt } from '../../../shared/wire/json-codec.ts';
 import { type Batch, isInCut } from '../../../shared/wire/messages.ts';
 import { comparePositions, type Position } from '../../../shared/wire/position.ts';
 import { PROTOCOL_VERSION } from '../../../shared/wire/protocol-version.ts';
-import { FencedError, type InfrastructureName, type PathTail } from '../infrastructure-service.ts';
+import { FencedError, type PathTail } from '../infrastructure-service.ts';
 import type { PathAnswer, PathUnit, PathWriter } from '../path-publisher.ts';
 import { RoundTrips } from '../round-trips.ts';
 import { StoredService } from '../stored-service.ts';
@@ -140,7 +140,7 @@ export class ToyService extends StoredService {
   constructor(server: ToyServer, clock: Clock) {
     const trips = new RoundTrips(clock);
     super({
-      name: 'toy' as InfrastructureName,
+      name: 'toy',
       source: new ToySource(server),
       writer: new ToyWriter(server, trips),
       trips,
@@ -213,7 +213,7 @@ class ToyWriter implements PathWriter {
 
   #guard(writer: number): void {
     const server = this.#server;
-    if (server.fence > writer) throw new FencedError('toy' as InfrastructureName, server.fence);
+    if (server.fence > writer) throw new FencedError('toy', server.fence);
     server.fence = writer;
     if (!server.isSpoiled) return;
     server.isSpoiled = false;
