@@ -21,10 +21,11 @@ import type { Logger } from './operations/logger.ts';
 import { reportMode } from './operations/mode-report.ts';
 import { createSettingsRoutes } from './operations/settings-routes.ts';
 import { recordRoute } from './recording/record-route.ts';
+import { joinWaitingRecording } from './recording/record-socket.ts';
+import { RecordedLeader } from './recording/recorded-leader.ts';
 import { TrafficRecorder } from './recording/traffic-recorder.ts';
 import { replayRoute } from './replay/replay-route.ts';
 import { Replayer } from './replay/replayer.ts';
-import { Leader } from './roles/leader.ts';
 import { LeaderInstruments } from './roles/leader-instruments.ts';
 import { NodeRole } from './roles/node-role.ts';
 import { PathMirror } from './roles/path-mirror.ts';
@@ -104,7 +105,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     memories: [settings.epochMemory],
   });
   const sessions = new SessionRegistry({ server: config.nodeId, log, clock });
-  const recorder = new TrafficRecorder({ clock, marketLists: () => role.leader.marketLists() });
+  const recorder = new TrafficRecorder({ clock });
   const role: NodeRole = new NodeRole({
     log,
     sessions,
@@ -116,22 +117,24 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     logger,
     onLeader: url => leaderInstruments.setLeader(url),
     createLeader: distributor =>
-      new Leader({
-        adapters: config.exchanges.map(exchange => EXCHANGE_ADAPTERS[exchange]),
-        simulatorUrl: config.exchangeSimulatorUrl,
-        deltaSymbols: { binance: new Set(config.binanceDiffBooks) },
-        selects: ({ exchange, symbol }) => settings.service.carriage.carriesMarket(exchange, symbol),
-        refreshMarketsEveryMs: config.marketRefreshMs,
-        distributor,
-        clock,
-        logger,
-        onInstruments: (exchange, list) => {
-          instruments.replace(exchange, list);
-          settings.records.saveInstruments(exchange, list);
+      new RecordedLeader(
+        {
+          adapters: config.exchanges.map(exchange => EXCHANGE_ADAPTERS[exchange]),
+          simulatorUrl: config.exchangeSimulatorUrl,
+          deltaSymbols: { binance: new Set(config.binanceDiffBooks) },
+          selects: ({ exchange, symbol }) => settings.service.carriage.carriesMarket(exchange, symbol),
+          refreshMarketsEveryMs: config.marketRefreshMs,
+          distributor,
+          clock,
+          logger,
+          onInstruments: (exchange, list) => {
+            instruments.replace(exchange, list);
+            settings.records.saveInstruments(exchange, list);
+          },
+          ...(options.onFeedState === undefined ? {} : { onFeedState: options.onFeedState }),
         },
-        tap: recorder,
-        ...(options.onFeedState === undefined ? {} : { onFeedState: options.onFeedState }),
-      }),
+        recorder,
+      ),
   });
   const { leader, distributor } = role;
   const leaderInstruments = new LeaderInstruments({
@@ -239,6 +242,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
     await streamServer.stop();
     for (const mirror of mirrors.values()) mirror.stop();
     await role.stop();
+    recorder.close();
     await Promise.all([httpServer.stop(), election.stop(), infrastructure.stop()]);
     await services.stop();
     await settings.stop();
@@ -246,6 +250,7 @@ export async function startIngestNode(options: IngestNodeOptions): Promise<Inges
 
   try {
     await controlServer.listen();
+    await joinWaitingRecording(config.dataDir, recorder);
     await settings.service.start();
     for (const [name, isEnabled] of Object.entries(settings.service.switches)) {
       infrastructure.setEnabled(name, isEnabled);

@@ -1,17 +1,20 @@
 /** `npm run record -- --for 10m --out FILE`: writes all exchange traffic of the node that runs with this DATA_DIR. */
 import { stat } from 'node:fs/promises';
-import { type IncomingMessage, request } from 'node:http';
+import { request } from 'node:http';
+import type { Readable } from 'node:stream';
 import { controlSocketPath, explainControlFault } from './operations/control-server.ts';
 import { CompressedFileWriter } from './recording/compressed-file.ts';
 import { linesOf } from './recording/lines.ts';
 import { RECORD_USAGE, type RecordArguments, readRecordArguments } from './recording/record-arguments.ts';
 import { describeProgress } from './recording/record-progress.ts';
+import { awaitNode } from './recording/record-socket.ts';
 import type { RecordingEnd } from './recording/traffic-recorder.ts';
 
 /** How often the progress is told, and what came is brought into the file. */
 const PROGRESS_INTERVAL_MS = 1_000;
 
-const socketPath = controlSocketPath(process.env['DATA_DIR'] ?? 'data');
+const dataDir = process.env['DATA_DIR'] ?? 'data';
+const socketPath = controlSocketPath(dataDir);
 process.exit(await main());
 
 async function main(): Promise<number> {
@@ -35,8 +38,8 @@ async function main(): Promise<number> {
 }
 
 /** Resolves when the file is complete: with `null`, or with why it ended early. */
-async function record({ forMs, out }: RecordArguments): Promise<string | null> {
-  const response = await ask();
+async function record({ forMs, out, fromStart }: RecordArguments): Promise<string | null> {
+  const response = fromStart ? await awaitStart() : await ask();
   const file = await CompressedFileWriter.open(out).catch((error: Error) => {
     response.destroy();
     throw new Error(`cannot write ${out}: ${error.message}`);
@@ -87,7 +90,7 @@ async function record({ forMs, out }: RecordArguments): Promise<string | null> {
 
 /** Every whole line into the file. The node's own word on why it ended; rejects when the line to it breaks. */
 async function copy(
-  response: IncomingMessage,
+  response: Readable,
   file: CompressedFileWriter,
   progress: { records: number; receivedBytes: number },
 ): Promise<string | null> {
@@ -100,7 +103,17 @@ async function copy(
   return 'the node is gone';
 }
 
-function ask(): Promise<IncomingMessage> {
+/** Rejects when a node runs already: its first moment is over. */
+async function awaitStart(): Promise<Readable> {
+  const running = await ask().catch(() => null);
+  if (running !== null) {
+    running.destroy();
+    throw new Error('a node runs already with this data folder; --from-start waits for one that starts');
+  }
+  return awaitNode(dataDir, () => console.error('waiting for a node to start with this data folder'));
+}
+
+function ask(): Promise<Readable> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, path: '/record' }, response => {
       if (response.statusCode === 200) resolve(response);

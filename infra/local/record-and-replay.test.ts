@@ -12,7 +12,7 @@ import { type IngestNode, startIngestNode } from '../../ingest-node/bootstrap.ts
 import { readConfig } from '../../ingest-node/config/config.ts';
 import { silentLogger } from '../../ingest-node/operations/logger.ts';
 import { readFileLines } from '../../ingest-node/recording/compressed-file.ts';
-import type { MarketEvent, Trade } from '../../shared/model/market-event.ts';
+import { conflationKey, type MarketEvent, type Trade } from '../../shared/model/market-event.ts';
 import type { ServerMessage } from '../../shared/wire/messages.ts';
 import { type Simulator, startSimulator } from '../exchange-simulator/simulator.ts';
 
@@ -54,10 +54,16 @@ afterAll(async () => {
 
 type Ended = { readonly code: number | null; readonly out: string; readonly err: string };
 
-function run(name: string, ...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+type Run = { readonly child: ChildProcess; readonly ended: Promise<Ended>; readonly complaints: () => string };
+
+function run(name: string, ...args: string[]): Run {
+  return runWith(directory, name, ...args);
+}
+
+function runWith(dataDir: string, name: string, ...args: string[]): Run {
   const child = spawn(process.execPath, [PROGRAM(name), ...args], {
     cwd: directory,
-    env: { PATH: process.env['PATH'] ?? '', DATA_DIR: directory },
+    env: { PATH: process.env['PATH'] ?? '', DATA_DIR: dataDir },
   });
   running.push(child);
   let [out, err] = ['', ''];
@@ -67,7 +73,8 @@ function run(name: string, ...args: string[]): { child: ChildProcess; ended: Pro
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     err += text;
   });
-  return { child, ended: new Promise(resolve => child.once('close', code => resolve({ code, out, err }))) };
+  const ended = new Promise<Ended>(resolve => child.once('close', code => resolve({ code, out, err })));
+  return { child, ended, complaints: () => err };
 }
 
 async function recorded(file: string): Promise<{ records: Recorded[]; isCutOff: boolean }> {
@@ -77,12 +84,16 @@ async function recorded(file: string): Promise<{ records: Recorded[]; isCutOff: 
   return { records, ...reading };
 }
 
-test('a recording, replayed twice, gives the same events byte for byte, and they are the truth', async () => {
+test('a recording, replayed twice, gives the same events byte for byte, and they are the truth', {
+  timeout: 60_000,
+}, async () => {
   await expect
     .poll(() => new Set(live.filter(isTrade).map(({ exchange }) => exchange)).size, { timeout: 15_000 })
     .toBe(EXCHANGES.length);
   const recording = run('record', '--for', '4s', '--out', 'a.ndjson.zst');
-  await expect.poll(() => readFile(join(directory, 'a.ndjson.zst')).catch(() => null)).not.toBeNull();
+  await expect
+    .poll(() => readFile(join(directory, 'a.ndjson.zst')).catch(() => null), { timeout: 10_000 })
+    .not.toBeNull();
   // A reconnection in the middle: the recording shows what is sent, too.
   simulator.faults.inject({ fault: 'drop', exchange: 'upbit' });
   const { code, out, err } = await recording.ended;
@@ -91,7 +102,8 @@ test('a recording, replayed twice, gives the same events byte for byte, and they
 
   const { records, isCutOff } = await recorded('a.ndjson.zst');
   expect(isCutOff).toBe(false);
-  expect(records.slice(0, 3).map(({ exchange, direction }) => `${exchange} ${direction}`)).toEqual(
+  const lists = records.filter(({ direction }) => direction !== undefined).slice(0, 3);
+  expect(lists.map(({ exchange, direction }) => `${exchange} ${direction}`)).toEqual(
     EXCHANGES.map(exchange => `${exchange} http`),
   );
   expect(records.filter(({ direction }) => direction === 'send')).toContainEqual(
@@ -200,6 +212,74 @@ test('a node that goes away is told in one line, and the file is complete', asyn
 
   const { code: none, err: said } = await run('record', '--out', 'd.ndjson').ended;
   expect([none, said]).toEqual([1, expect.stringMatching(/^no node runs with this data folder .*\n$/)]);
+});
+
+test('a node recorded from its first moment: its replay gives all that its stream carried, and nothing else', {
+  timeout: 60_000,
+}, async () => {
+  const own = await mkdtemp(join(tmpdir(), 'record-from-start-'));
+  const symbols = simulator.truth.books('binance', 1).slice(0, 2);
+  const settings = readConfig(
+    {
+      INGEST_PORT: '0',
+      DATA_DIR: own,
+      EXCHANGE_SIMULATOR_URL: simulator.url,
+      EXCHANGES: EXCHANGES.join(),
+      BINANCE_DIFF_BOOKS: symbols.map(({ symbol }) => symbol).join(),
+    },
+    { nodeId: 'node-2' },
+  );
+  if (!settings.ok) throw new Error(settings.faults.join());
+  const recording = runWith(own, 'record', '--from-start', '--out', 'whole.ndjson.zst');
+  await expect.poll(recording.complaints, { timeout: 10_000 }).toMatch(/^waiting for a node to start/);
+  const recorded = await startIngestNode({ config: settings.config, logger: silentLogger, host: '127.0.0.1' });
+  const carried: MarketEvent[] = [];
+  const { log } = recorded;
+  let next = log.ring.start;
+  const read = () => {
+    for (; next < log.ring.end; next++) carried.push(...(log.ring.at(next)?.batch.events ?? []));
+  };
+  log.onChange(read);
+  read();
+  try {
+    await expect
+      .poll(() => new Set(carried.filter(isTrade).map(({ exchange }) => exchange)).size, { timeout: 15_000 })
+      .toBe(EXCHANGES.length);
+    simulator.faults.inject({ fault: 'drop' });
+    await expect
+      .poll(() => carried.some(event => isTrade(event) && event.backfilled === true), { timeout: 15_000 })
+      .toBe(true);
+  } finally {
+    await recorded.stop();
+  }
+  const { code, err } = await recording.ended;
+  expect([code, err.split('\n').slice(1)]).toEqual([
+    1,
+    ['the node is gone; whole.ndjson.zst holds what came until then', ''],
+  ]);
+
+  const replayed = await run('replay', '--to-events', 'whole.events', 'whole.ndjson.zst').ended;
+  expect([replayed.code, replayed.err]).toEqual([0, '']);
+  const events = (await readFile(join(directory, 'whole.events'), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as MarketEvent);
+  // Offsets count what is sealed, and of states that change within a batch the last one only is (rule CNF1).
+  const told = (all: readonly MarketEvent[]) => all.map(event => JSON.stringify({ ...event, offset: 0 }));
+  const moments = (all: readonly MarketEvent[]) => told(all.filter(event => conflationKey(event) === null));
+  expect(moments(carried)).toEqual(moments(events));
+  const replayedTold = told(events);
+  let at = 0;
+  for (const event of told(carried)) {
+    const place = replayedTold.indexOf(event, at);
+    expect(place, event).toBeGreaterThanOrEqual(at);
+    at = place + 1;
+  }
+  const kinds = Object.groupBy(carried, ({ type }) => type);
+  console.log(
+    `${carried.length} events carried of ${events.length} replayed: ${Object.entries(kinds).map(([type, some]) => `${some.length} ${type}`)}`,
+  );
+  await rm(own, { recursive: true, force: true });
 });
 
 function read(line: string): MarketEvent {

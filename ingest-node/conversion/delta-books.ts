@@ -139,6 +139,14 @@ export class DeltaBooks {
     this.#timers.add(cancel);
   }
 
+  /** Asks for a snapshot of each, though nothing is known to be missing. */
+  renew(): void {
+    for (const [nativeCode, { builder }] of this.#books) {
+      builder.renew();
+      this.#resync.request(nativeCode);
+    }
+  }
+
   /** Forgets every book: what comes after a pause continues nothing. */
   stop(): void {
     this.#resync.stop();

@@ -257,7 +257,7 @@ export class ExchangeFeeds {
       clock: this.#clock,
       random: this.#random,
       onFrame: (bytes, receivedTime, isFirst) => {
-        this.#watch.frame(key, url, bytes, receivedTime);
+        this.#watch.frame(key, url, bytes, receivedTime, isFirst);
         return onFrame(bytes, receivedTime, this.#index, key, isFirst);
       },
       onProven: until => this.#options.onProven?.(key, until),

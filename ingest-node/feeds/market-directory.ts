@@ -115,7 +115,10 @@ export class MarketDirectory {
 }
 
 /** The new list, with the first sighting of the old one; what is in the old one only is delisted. */
-function* mergeListing(before: readonly Instrument[], listed: readonly Instrument[]): Steps<readonly Instrument[]> {
+export function* mergeListing(
+  before: readonly Instrument[],
+  listed: readonly Instrument[],
+): Steps<readonly Instrument[]> {
   const byCode = new Map<string, Instrument>();
   for (const instrument of before) {
     byCode.set(instrument.nativeCode, { ...instrument, status: 'delisted' });

@@ -11,6 +11,8 @@ export type Traffic = {
   /** Key of the feed it belongs to: `upbit-0`; `null` for REST. */
   readonly feed: string | null;
   readonly url: string;
+  /** Of a frame: false for the second socket of a planned reconnection. */
+  readonly isFirst?: boolean;
   /** Valid during the call only. */
   readonly bytes: Uint8Array;
 };

@@ -22,7 +22,7 @@ test('an open tap sees frames, what is sent and every body; a closed one nothing
   for (const isOpen of [true, false]) {
     tap.isOpen = isOpen;
     dialled.send('hello');
-    watch.frame('upbit-0', URL, Buffer.from('frame'), 12.5);
+    watch.frame('upbit-0', URL, Buffer.from('frame'), 12.5, true);
     watch.body(LIST, Buffer.from('list'));
     watch.body('https://api.upbit.com/v1/trades/ticks', Buffer.from('trades'));
   }

@@ -28,9 +28,9 @@ export class TrafficWatch {
     return this.#marketLists;
   }
 
-  frame(feed: string, url: string, bytes: Uint8Array, time: EpochMillis): void {
+  frame(feed: string, url: string, bytes: Uint8Array, time: EpochMillis, isFirst: boolean): void {
     const { tap, exchange } = this.#options;
-    if (tap.isOpen) tap.take({ exchange, direction: 'recv', time, feed, url, bytes });
+    if (tap.isOpen) tap.take({ exchange, direction: 'recv', time, feed, url, bytes, isFirst });
   }
 
   /** The same dial, whose sockets also show what is sent. */

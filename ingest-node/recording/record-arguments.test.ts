@@ -8,11 +8,19 @@ test.each([
   ['1h', 3_600_000],
   ['0.5s', 500],
 ])('--for %s', (text, forMs) => {
-  expect(readRecordArguments(['--for', text, '--out', 'a.ndjson.zst'])).toEqual({ forMs, out: 'a.ndjson.zst' });
+  expect(readRecordArguments(['--for', text, '--out', 'a.ndjson.zst'])).toEqual({
+    forMs,
+    out: 'a.ndjson.zst',
+    fromStart: false,
+  });
 });
 
-test('without --for it records until it is ended; the file may follow an equals sign', () => {
-  expect(readRecordArguments(['--out=x=y.ndjson'])).toEqual({ forMs: null, out: 'x=y.ndjson' });
+test('without --for it records until it is ended, from the start where that is wanted; the file may follow an equals sign', () => {
+  expect(readRecordArguments(['--from-start', '--out=x=y.ndjson'])).toEqual({
+    forMs: null,
+    out: 'x=y.ndjson',
+    fromStart: true,
+  });
 });
 
 test('every fault is named at once', () => {

@@ -4,10 +4,13 @@ export type RecordArguments = {
   /** Milliseconds; `null`: until Ctrl-C. */
   readonly forMs: number | null;
   readonly out: string;
+  /** Waits for a node to start, and records it from its first moment. */
+  readonly fromStart: boolean;
 };
 
-export const RECORD_USAGE =
-  'usage: npm run record -- [--for 90s|10m|1h] --out FILE\n  FILE ends in .ndjson.zst, .ndjson.gz or .ndjson; without --for it records until Ctrl-C';
+export const RECORD_USAGE = `usage: npm run record -- [--for 90s|10m|1h] [--from-start] --out FILE
+  FILE ends in .ndjson.zst, .ndjson.gz or .ndjson; without --for it records until Ctrl-C
+  --from-start waits for a node to start: all that it publishes then follows from the recording`;
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 /** What a timer can wait. */
@@ -18,9 +21,14 @@ export function readRecordArguments(words: readonly string[]): RecordArguments |
   const faults: string[] = [];
   let forMs: number | null = null;
   let out: string | null = null;
+  let fromStart = false;
   const rest = optionWords(words);
   for (let index = 0; index < rest.length; index++) {
     const word = rest[index]!;
+    if (word === '--from-start') {
+      fromStart = true;
+      continue;
+    }
     if (word !== '--for' && word !== '--out') {
       faults.push(`"${word}" is not understood`);
       continue;
@@ -37,7 +45,7 @@ export function readRecordArguments(words: readonly string[]): RecordArguments |
   else if (out !== null && !/\.ndjson(\.zst|\.gz)?$/.test(out)) {
     faults.push(`--out: "${out}" should end in .ndjson.zst, .ndjson.gz or .ndjson`);
   }
-  return faults.length > 0 || out === null ? faults : { forMs, out };
+  return faults.length > 0 || out === null ? faults : { forMs, out, fromStart };
 }
 
 /** Milliseconds; `null` when it is no duration. */

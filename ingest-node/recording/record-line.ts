@@ -7,7 +7,7 @@ import { channelName } from './channel-name.ts';
  * as `"encoding":"base64"`: a recording is there to show what really came.
  */
 export function recordLine(traffic: Traffic): string {
-  const { exchange, direction, time, feed, url, bytes } = traffic;
+  const { exchange, direction, time, feed, url, bytes, isFirst = true } = traffic;
   const isText = isUtf8(bytes);
   const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(isText ? 'utf8' : 'base64');
   const channel = isText ? channelName(traffic, raw) : 'control';
@@ -18,6 +18,7 @@ export function recordLine(traffic: Traffic): string {
     ts: time,
     feed,
     url,
+    ...(isFirst ? {} : { isFirst }),
     ...(isText ? {} : { encoding: 'base64' }),
     raw,
   })}\n`;

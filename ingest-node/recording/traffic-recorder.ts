@@ -2,14 +2,13 @@ import type { Writable } from 'node:stream';
 import type { Clock } from '../../shared/base/clock.ts';
 import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
 import { recordLine } from './record-line.ts';
+import type { RunLog, RunRecord } from './run-record.ts';
 
 /** The last line of every recording on its way from the node; it does not come into the file. */
 export type RecordingEnd = { readonly end: string };
 
 export type TrafficRecorderOptions = {
   readonly clock: Clock;
-  /** The bodies of the newest market lists: without them nobody could read the frames that follow. */
-  readonly marketLists: () => readonly Traffic[];
   /** Most bytes that may wait for a slow reader. */
   readonly maxWaitingBytes?: number;
 };
@@ -22,13 +21,19 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const WRITE_INTERVAL_MS = 50;
 
 /**
- * Passes all exchange traffic on to whoever records it. While nobody does it costs the feeds one look at `isOpen`.
+ * Passes all exchange traffic, and what else happens to the leader, on to whoever records it. While nobody does it costs
+ * the feeds one look at `isOpen`.
  *
  * A reader that is too slow never holds the feeds up, and nothing is left out in silence: over its bound a recording is
  * ended, and its last line says so.
  */
-export class TrafficRecorder implements TrafficTap {
+export class TrafficRecorder implements TrafficTap, RunLog {
   isOpen = false;
+  /**
+   * What a recording begins with: the state of the leader, and the bodies of the newest market lists, without which nobody
+   * could read the frames that follow. Nothing unless told.
+   */
+  opening: () => readonly (RunRecord | Traffic)[] = () => [];
   readonly #options: Required<TrafficRecorderOptions>;
   readonly #recordings = new Set<Recording>();
   #cancelWrite: (() => void) | null = null;
@@ -37,21 +42,30 @@ export class TrafficRecorder implements TrafficTap {
     this.#options = { maxWaitingBytes: MAX_WAITING_BYTES, ...options };
   }
 
-  /** Records into `out` until it is closed, by its reader or by us. Market lists come first. */
+  /** Records into `out` until it is closed, by its reader or by us. */
   open(out: Writable): void {
     const recording: Recording = { out, text: '' };
     this.#recordings.add(recording);
     this.isOpen = true;
     out.once('close', () => this.#forget(recording));
     out.on('error', () => this.#forget(recording));
-    for (const body of this.#options.marketLists()) this.#append(recording, recordLine(body));
-    this.#write();
+    for (const one of this.opening()) {
+      this.#append(recording, 'node' in one ? runLine(one) : recordLine(one));
+    }
+    this.flush();
   }
 
   take(traffic: Traffic): void {
-    const line = recordLine(traffic);
+    this.#add(recordLine(traffic));
+  }
+
+  note(record: RunRecord): void {
+    this.#add(runLine(record));
+  }
+
+  #add(line: string): void {
     for (const recording of this.#recordings) this.#append(recording, line);
-    this.#cancelWrite ??= this.#options.clock.setTimer(WRITE_INTERVAL_MS, () => this.#write());
+    this.#cancelWrite ??= this.#options.clock.setTimer(WRITE_INTERVAL_MS, () => this.flush());
   }
 
   #append(recording: Recording, line: string): void {
@@ -63,13 +77,23 @@ export class TrafficRecorder implements TrafficTap {
     } else recording.text += line;
   }
 
-  #write(): void {
+  /** Writes what waits to be written together with what follows. */
+  flush(): void {
     this.#cancelWrite?.();
     this.#cancelWrite = null;
     for (const recording of this.#recordings) {
       if (recording.text === '') continue;
       recording.out.write(recording.text);
       recording.text = '';
+    }
+  }
+
+  /** Nothing follows: completes every recording. */
+  close(): void {
+    this.flush();
+    for (const recording of this.#recordings) {
+      this.#forget(recording);
+      recording.out.end();
     }
   }
 
@@ -83,4 +107,8 @@ export class TrafficRecorder implements TrafficTap {
     this.#recordings.delete(recording);
     this.isOpen = this.#recordings.size > 0;
   }
+}
+
+function runLine(record: RunRecord): string {
+  return `${JSON.stringify(record)}\n`;
 }

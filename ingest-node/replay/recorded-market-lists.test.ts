@@ -5,7 +5,8 @@ import type { ReplayRecord } from './replay-record.ts';
 const NOW = 1_790_000_000_000;
 
 function body(exchange: ReplayRecord['exchange'], url: string | null, content: object, channel = ''): ReplayRecord {
-  return { exchange, channel, direction: 'http', ts: null, url, bytes: Buffer.from(JSON.stringify(content)) };
+  const bytes = Buffer.from(JSON.stringify(content));
+  return { exchange, channel, direction: 'http', ts: null, feed: null, isFirst: true, url, bytes };
 }
 
 const upbit = [{ market: 'KRW-BTC', korean_name: '비트코인', english_name: 'Bitcoin' }];

@@ -7,7 +7,16 @@ import { emptyReport } from './replay-report.ts';
 const START = 1_790_000_000_010.125;
 
 function record(raw: string, ts: number | null, direction: ReplayRecord['direction'] = 'recv'): ReplayRecord {
-  return { exchange: 'upbit', channel: '', direction, ts, url: null, bytes: Buffer.from(raw) };
+  return {
+    exchange: 'upbit',
+    channel: '',
+    direction,
+    ts,
+    feed: null,
+    isFirst: true,
+    url: null,
+    bytes: Buffer.from(raw),
+  };
 }
 
 const markets = record(

@@ -1,5 +1,6 @@
 import { EXCHANGES, type ExchangeName, isExchangeName } from '../../shared/model/exchange.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
+import type { RunRecord } from '../recording/run-record.ts';
 
 /**
  * One line of a recording: a frame or body, with where it came from and when. Its text is in `raw`: as it came, or with
@@ -13,6 +14,9 @@ export type ReplayRecord = {
   readonly direction: 'recv' | 'send' | 'http';
   /** When it arrived, epoch milliseconds; `null` where the recording does not say. */
   readonly ts: EpochMillis | null;
+  /** The feed that brought it, where the recording says it; and whether by the second socket of a planned reconnection. */
+  readonly feed: string | null;
+  readonly isFirst: boolean;
   /** WebSocket or REST address, where the recording says it. */
   readonly url: string | null;
   /** The message itself. */
@@ -20,8 +24,8 @@ export type ReplayRecord = {
 };
 
 export type ReplayLine =
-  | { readonly ok: true; readonly record: ReplayRecord }
-  | { readonly ok: false; readonly fault: string };
+  /** What crossed the line to an exchange; or what else happened to the leader. */
+  { readonly ok: true; readonly record: ReplayRecord | RunRecord } | { readonly ok: false; readonly fault: string };
 
 /** Recordings of a sister site that speaks the same protocol are read by the same adapter. */
 const SAME_PROTOCOL: Readonly<Record<string, ExchangeName>> = { 'binance-us': 'binance' };
@@ -34,7 +38,13 @@ export function readReplayLine(line: string): ReplayLine {
     return { ok: false, fault: 'it is not JSON' };
   }
   if (typeof value !== 'object' || value === null) return { ok: false, fault: 'it is not an object' };
-  const { exchange, channel, direction, raw, ts = null, url, encoding = 'utf8' } = value as Record<string, unknown>;
+  // Written by the program of this version, which the record that begins a recording tells.
+  if ('node' in value) return { ok: true, record: value as RunRecord };
+  return readTraffic(value as Record<string, unknown>);
+}
+
+function readTraffic(value: Record<string, unknown>): ReplayLine {
+  const { exchange, channel, direction, raw, ts = null, feed, isFirst, url, encoding = 'utf8' } = value;
   if (typeof exchange !== 'string' || typeof channel !== 'string' || typeof raw !== 'string') {
     return { ok: false, fault: 'exchange, channel and raw should be text' };
   }
@@ -58,6 +68,8 @@ export function readReplayLine(line: string): ReplayLine {
       channel,
       direction,
       ts,
+      feed: typeof feed === 'string' ? feed : null,
+      isFirst: isFirst !== false,
       url: typeof url === 'string' ? url : null,
       bytes: Buffer.from(raw, encoding),
     },

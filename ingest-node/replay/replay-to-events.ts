@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
+import type { MarketEvent } from '../../shared/model/market-event.ts';
 import { CompressedFileWriter, type FileReading, readFileLines } from '../recording/compressed-file.ts';
 import { replayLines } from './replay-lines.ts';
 import { ReplayPipeline } from './replay-pipeline.ts';
 import type { ReplayReport } from './replay-report.ts';
+import { ReplayedRun } from './replayed-run.ts';
 
 export type FileReport = ReplayReport & { readonly label: string } & FileReading;
 
@@ -14,13 +16,10 @@ export async function* replayToEvents(files: readonly string[], out: string): As
   const writer = await CompressedFileWriter.open(out);
   let offset = 0;
   let text = '';
-  const pipeline = new ReplayPipeline({
-    knownInstruments: () => [],
-    publish: events => {
-      for (const event of events) text += `${JSON.stringify({ ...event, offset: ++offset })}\n`;
-    },
-    startTime: 0,
-  });
+  const publish = (events: readonly MarketEvent[]) => {
+    for (const event of events) text += `${JSON.stringify({ ...event, offset: ++offset })}\n`;
+  };
+  const pipeline = new ReplayPipeline({ knownInstruments: () => [], publish, startTime: 0 });
   const write = async () => {
     const ready = text;
     text = '';
@@ -28,7 +27,11 @@ export async function* replayToEvents(files: readonly string[], out: string): As
   };
   for (const file of files) {
     const reading: FileReading = { isCutOff: false };
-    const report = await replayLines(readFileLines(file, reading), pipeline, write);
+    const report = await replayLines(readFileLines(file, reading), {
+      pipeline,
+      createRun: beginning => new ReplayedRun(beginning, { publish }),
+      before: write,
+    });
     await write();
     yield { label: basename(file), ...report, ...reading };
   }

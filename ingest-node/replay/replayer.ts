@@ -1,4 +1,8 @@
 import type { Clock } from '../../shared/base/clock.ts';
+import type { ExchangeName } from '../../shared/model/exchange.ts';
+import type { Instrument } from '../../shared/model/instrument.ts';
+import type { MarketEvent } from '../../shared/model/market-event.ts';
+import type { RejectionSample } from '../conversion/rejection-log.ts';
 import type { Distributor } from '../distribution/distributor.ts';
 import type { InstrumentDirectory } from '../operations/instrument-directory.ts';
 import type { Logger } from '../operations/logger.ts';
@@ -6,6 +10,7 @@ import { replayLines } from './replay-lines.ts';
 import { ReplayPace } from './replay-pace.ts';
 import { ReplayPipeline } from './replay-pipeline.ts';
 import type { ReplayReport } from './replay-report.ts';
+import { ReplayedRun } from './replayed-run.ts';
 
 export type ReplayerOptions = {
   readonly distributor: Distributor;
@@ -39,21 +44,29 @@ export class Replayer {
     signal: AbortSignal,
   ): AsyncGenerator<ReplayReport & { label: string }> {
     const { logger, clock, distributor, instruments } = this.#options;
+    const told = {
+      onInstruments: (exchange: ExchangeName, list: readonly Instrument[]) => instruments.add(exchange, list),
+      onRejectionSample: (sample: RejectionSample) => logger.warn({ ...sample }, 'a replayed record was rejected'),
+    };
     const pipeline = new ReplayPipeline({
       knownInstruments: exchange => instruments.of(exchange),
       publish: events => distributor.offer(events),
       startTime: clock.now(),
-      onInstruments: (exchange, list) => instruments.add(exchange, list),
-      onRejectionSample: sample => logger.warn({ ...sample }, 'a replayed record was rejected'),
+      ...told,
     });
+    // How the feeds of the recording were says nothing about ours, which clients judge by such events.
+    const publish = (events: readonly MarketEvent[]) => distributor.offer(events.filter(({ type }) => type !== 'feed'));
     const pace = speed === null ? null : new ReplayPace(clock, speed);
     for await (const { label, lines } of files) {
       logger.warn({ label, speed: speed ?? 'max' }, 'a recording is replayed into the stream');
       pace?.restart();
-      const report = await replayLines(lines, pipeline, async ({ direction, ts }) => {
-        // The market lists at its beginning are older than the recording itself.
-        if (pace === null || direction !== 'recv' || ts === null) return;
-        await pace.reach(ts, time => pipeline.advance(time), signal);
+      const report = await replayLines(lines, {
+        pipeline,
+        createRun: beginning => new ReplayedRun(beginning, { publish, ...told }),
+        before: async time => {
+          if (pace === null || time === null) return;
+          await pace.reach(time, reached => pipeline.advance(reached), signal);
+        },
       });
       logger.info({ label, ...report }, 'the replay is over');
       yield { label, ...report };

@@ -6,12 +6,14 @@ import type { EpochMillis } from '../../shared/model/time.ts';
 import { type ConvertedFrame, ConverterService } from '../conversion/converter-service.ts';
 import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from '../conversion/delta-books.ts';
 import type { FrameSource } from '../conversion/heard-feeds.ts';
+import type { RejectionSample } from '../conversion/rejection-log.ts';
 import type { Distributor } from '../distribution/distributor.ts';
 import type { ExchangeAdapter, InstrumentIndex } from '../exchanges/exchange-adapter.ts';
 import { fetchBookSnapshot } from '../feeds/book-snapshot.ts';
-import { ExchangeFeeds, type FeedStatus } from '../feeds/exchange-feeds.ts';
+import { ExchangeFeeds, type ExchangeFeedsOptions, type FeedStatus } from '../feeds/exchange-feeds.ts';
 import type { FeedReport } from '../feeds/feed.ts';
 import type { FrameMeaning } from '../feeds/line.ts';
+import type { SupervisedFeeds } from '../feeds/supervised-feeds.ts';
 import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
 import type { Logger } from '../operations/logger.ts';
 import { feedEvent } from './feed-event.ts';
@@ -36,6 +38,12 @@ export type LeaderOptions = {
   readonly refreshMarketsEveryMs?: number;
   /** Sees all traffic with the exchanges while it is open. */
   readonly tap?: TrafficTap;
+  /** Open sockets and ask exchanges, unless told otherwise. */
+  readonly createFeeds?: (options: ExchangeFeedsOptions) => SupervisedFeeds;
+  /** In [0, 1); the real one by default. */
+  readonly random?: () => number;
+  /** Told of what was rejected, as it is worth a word; the log by default. */
+  readonly onRejectionSample?: (sample: RejectionSample) => void;
 };
 
 /** Order books that wait for their turn, and minutes that wait for their end, are looked at this often. */
@@ -56,7 +64,7 @@ export class Leader {
   readonly missedTrades: MissedTrades;
   readonly missedCandles: MissedCandles;
   readonly #options: LeaderOptions;
-  readonly #feeds: readonly ExchangeFeeds[];
+  readonly #feeds: readonly SupervisedFeeds[];
   /** For each exchange whose books can be built from changes. */
   readonly #deltaBooks = new Map<ExchangeName, DeltaBooks>();
   #cancelFlush: () => void = () => {};
@@ -64,7 +72,7 @@ export class Leader {
 
   constructor(options: LeaderOptions) {
     this.#options = options;
-    const { adapters, distributor, clock, logger } = options;
+    const { adapters, distributor, clock, logger, random = Math.random } = options;
     const exchangesWith = (ids: 'separate' | 'contiguous') =>
       new Set(adapters.filter(({ tradeHistory }) => tradeHistory.ids === ids).map(({ exchange }) => exchange));
     this.converter = new ConverterService({
@@ -73,12 +81,12 @@ export class Leader {
         adapters.filter(({ candleHistory }) => candleHistory !== undefined).map(({ exchange }) => exchange),
       ),
       isInherited: trade => this.knownPast.isBefore(trade),
-      onRejectionSample: sample => logger.warn({ ...sample }, 'a record was rejected'),
+      onRejectionSample: options.onRejectionSample ?? (sample => logger.warn({ ...sample }, 'a record was rejected')),
     });
     const { converter, knownPast } = this;
-    this.missedCandles = new MissedCandles({ converter, distributor, clock, logger });
+    this.missedCandles = new MissedCandles({ converter, distributor, clock, logger, random });
     this.missedTrades = new MissedTrades({
-      ...{ converter, knownPast, distributor, clock, logger },
+      ...{ converter, knownPast, distributor, clock, logger, random },
       onSettled: (exchange, symbols) => this.missedCandles.settled(exchange, symbols),
     });
     this.#feeds = adapters.map(adapter => this.#createFeeds(adapter));
@@ -176,6 +184,11 @@ export class Leader {
     }
   }
 
+  /** Asks for the whole of every book that is built from changes, and goes on with what there is until it comes. */
+  renewBooks(): void {
+    for (const books of this.#deltaBooks.values()) books.renew();
+  }
+
   /** What these traded until now is not read back. */
   #interruptForGood(exchange: ExchangeName, symbols: readonly string[]): void {
     const now = this.#options.clock.now();
@@ -236,13 +249,21 @@ export class Leader {
     return subscribeMessages(carried).length * limits.messageSpacingMs;
   }
 
-  #createFeeds(adapter: ExchangeAdapter): ExchangeFeeds {
+  #createFeeds(adapter: ExchangeAdapter): SupervisedFeeds {
     const { exchange } = adapter;
-    const { clock, simulatorUrl, tap, selects, refreshMarketsEveryMs, onInstruments } = this.#options;
+    const {
+      createFeeds = options => new ExchangeFeeds(options),
+      clock,
+      simulatorUrl,
+      tap,
+      selects,
+      refreshMarketsEveryMs,
+      onInstruments,
+    } = this.#options;
     const deltaSymbols = this.#options.deltaSymbols?.[exchange] ?? new Set();
     const backfill = () => this.missedTrades.of(exchange);
     const symbolsOf = (instruments: readonly Instrument[]) => instruments.map(({ symbol }) => symbol);
-    const feeds: ExchangeFeeds = new ExchangeFeeds({
+    const feeds: SupervisedFeeds = createFeeds({
       adapter,
       simulatorUrl,
       deltaSymbols,
@@ -297,10 +318,10 @@ export class Leader {
     return feeds;
   }
 
-  #buildBooks(adapter: ExchangeAdapter, feeds: ExchangeFeeds, symbols: ReadonlySet<string>): void {
+  #buildBooks(adapter: ExchangeAdapter, feeds: SupervisedFeeds, symbols: ReadonlySet<string>): void {
     const { exchange, deltaBooks: rules } = adapter;
     if (rules === undefined) return;
-    const { distributor, clock } = this.#options;
+    const { distributor, clock, random = Math.random } = this.#options;
     const { endpoints, rest, restBudget } = feeds;
     const source = { restUrl: endpoints.restUrl, rest, budget: restBudget, rules: rules.snapshot };
     const books = new DeltaBooks({
@@ -311,6 +332,7 @@ export class Leader {
       onBook: book => distributor.offer(this.converter.admit([book], book.receivedTime)),
       onReport: report => this.#reportBook(report),
       clock,
+      random,
     });
     this.#deltaBooks.set(exchange, books);
   }

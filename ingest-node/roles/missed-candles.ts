@@ -6,7 +6,7 @@ import { CandleBackfill } from '../conversion/candle-backfill.ts';
 import type { ConverterService } from '../conversion/converter-service.ts';
 import type { Distributor } from '../distribution/distributor.ts';
 import type { ExchangeAdapter } from '../exchanges/exchange-adapter.ts';
-import type { ExchangeFeeds } from '../feeds/exchange-feeds.ts';
+import type { SupervisedFeeds } from '../feeds/supervised-feeds.ts';
 import type { Logger } from '../operations/logger.ts';
 
 export type MissedCandlesOptions = {
@@ -15,6 +15,8 @@ export type MissedCandlesOptions = {
   readonly distributor: Pick<Distributor, 'offer'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** In [0, 1). */
+  readonly random: () => number;
 };
 
 /** Behind missed trades, which are behind books. */
@@ -29,14 +31,14 @@ export class MissedCandles {
     this.#options = options;
   }
 
-  add({ exchange, candleHistory: history }: ExchangeAdapter, feeds: ExchangeFeeds): void {
+  add({ exchange, candleHistory: history }: ExchangeAdapter, feeds: SupervisedFeeds): void {
     if (history === undefined) return;
-    const { converter, distributor, clock, logger } = this.#options;
+    const { converter, distributor, clock, logger, random } = this.#options;
     const backfill = new CandleBackfill({
       exchange,
       history,
       clock,
-      random: Math.random,
+      random,
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, PATIENCE),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, history.limit.group),
       missingOf: (symbol, now) => converter.missingCandles(exchange, symbol, now),

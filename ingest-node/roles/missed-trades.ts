@@ -7,7 +7,8 @@ import type { ConverterService } from '../conversion/converter-service.ts';
 import { TradeBackfill } from '../conversion/trade-backfill.ts';
 import type { Distributor } from '../distribution/distributor.ts';
 import type { ExchangeAdapter, TradeHistory } from '../exchanges/exchange-adapter.ts';
-import type { ExchangeFeeds, FeedStatus } from '../feeds/exchange-feeds.ts';
+import type { FeedStatus } from '../feeds/exchange-feeds.ts';
+import type { SupervisedFeeds } from '../feeds/supervised-feeds.ts';
 import type { Logger } from '../operations/logger.ts';
 import { backfillFeed } from './backfill-feed.ts';
 import type { KnownPast } from './known-past.ts';
@@ -23,6 +24,8 @@ export type MissedTradesOptions = {
   readonly logger: Logger;
   /** After an interruption a feed has delivered these for so long that each of them is subscribed again. */
   readonly onSettled: (exchange: ExchangeName, symbols: readonly string[]) => void;
+  /** In [0, 1). */
+  readonly random: () => number;
 };
 
 /** Behind market lists and books. */
@@ -31,7 +34,7 @@ const LOOK_EVERY_MS = 1_000;
 /** After a feed is live: its subscription, the settling, and a first page. */
 const NOTICED_AFTER_MS = 5_000;
 type OfExchange = {
-  readonly feeds: ExchangeFeeds;
+  readonly feeds: SupervisedFeeds;
   readonly backfill: TradeBackfill;
   /** As it was told last; `null` before. */
   isReadingBack: boolean | null;
@@ -50,7 +53,7 @@ export class MissedTrades {
     this.#options = options;
   }
 
-  add(adapter: ExchangeAdapter, feeds: ExchangeFeeds): void {
+  add(adapter: ExchangeAdapter, feeds: SupervisedFeeds): void {
     const backfill = this.#createBackfill(adapter, feeds);
     this.#exchanges.set(adapter.exchange, { feeds, backfill, isReadingBack: null });
   }
@@ -108,13 +111,13 @@ export class MissedTrades {
     return [...this.#exchanges.values()].map(({ backfill }) => backfill.counts());
   }
 
-  #createBackfill({ exchange, tradeHistory, candles }: ExchangeAdapter, feeds: ExchangeFeeds): TradeBackfill {
-    const { converter, distributor, clock, onSettled } = this.#options;
+  #createBackfill({ exchange, tradeHistory, candles }: ExchangeAdapter, feeds: SupervisedFeeds): TradeBackfill {
+    const { converter, distributor, clock, random, onSettled } = this.#options;
     return new TradeBackfill({
       exchange,
       history: tradeHistory,
       clock,
-      random: Math.random,
+      random,
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, PATIENCE),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
       unpublished: (past, others) => converter.unpublished(past, others),
@@ -162,7 +165,7 @@ export class MissedTrades {
    * All is read back that seemed missing. Where the leader before was not done when what this node knows began, more may
    * be lost than that: of every market of which that was not said already.
    */
-  #accountFor(exchange: ExchangeName, feeds: ExchangeFeeds): void {
+  #accountFor(exchange: ExchangeName, feeds: SupervisedFeeds): void {
     const { knownPast, distributor, clock, logger } = this.#options;
     const until = knownPast.mayLackUntil(exchange);
     if (until !== null) {
