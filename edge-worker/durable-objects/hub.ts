@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { systemClock } from '../../shared/base/clock.ts';
+import { probeAsReader } from '../../shared/stream/redis/redis-probe.ts';
 import { RedisSource } from '../../shared/stream/redis/redis-source.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import { answerStateQuery, type StateAnswer, type StateKind } from '../../shared/stream/state-answer.ts';
@@ -130,7 +131,7 @@ export class Hub extends DurableObject<Env> {
     const { redis } = this.#settings;
     if (redis === null) return null;
     const connection = new UpstashConnection(redis);
-    const checkup = new Checkup({ ask: () => connection.command('PING'), clock: systemClock, ...CHECK });
+    const checkup = new Checkup({ ask: () => probeAsReader(connection), clock: systemClock, ...CHECK });
     const onFault = (fault: string) => checkup.note(fault);
     const source = new RedisSource({
       connection,

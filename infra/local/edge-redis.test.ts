@@ -106,7 +106,7 @@ function edgeOverRedis(openBackend: () => Promise<Backend>): void {
     expect([refused.status, await refused.json()]).toMatchObject([
       503,
       {
-        error: { code: 'unavailable', message: expect.stringContaining('Redis does not answer') },
+        error: { code: 'unavailable', message: expect.stringContaining('Redis is down') },
         fallback: '/ws/exchange',
       },
     ]);
@@ -119,6 +119,27 @@ function edgeOverRedis(openBackend: () => Promise<Backend>): void {
     // It was told and stayed, and has now what Redis had missed.
     await rest(redis);
     await expectNoneLeftBehind();
+    expect(best.longestSilenceMs).toBeLessThan(PATIENCE_MS);
+  }, 60_000);
+
+  test('Redis is full: told with its reason, though it answers, the stream goes on from the node, and comes back', async () => {
+    const best = read('/ws/exchange');
+    run();
+    await best.reached(world.node.stream.log.position);
+    await world.backend.fill();
+    const toldMs = await told('websocket', PATIENCE_MS);
+    expect(redisIn(await health()).lastError).toMatch(/^OOM/);
+    await best.reached(world.node.stream.log.position);
+    const refused = await fetch(`${world.edge.url}/ws/redis`);
+    expect([refused.status, await refused.json()]).toMatchObject([
+      503,
+      { error: { code: 'unavailable', message: expect.stringMatching(/^Redis is down: OOM/) } },
+    ]);
+    const { endpoints } = await info();
+    expect(endpoints.find(({ path }) => path === '/ws/redis')?.available).toBe(false);
+    await world.backend.drain();
+    console.log(`told ${toldMs} ms after Redis was full; back after ${await told('redis', RETURN_WITHIN_MS)} ms`);
+    await rest(best);
     expect(best.longestSilenceMs).toBeLessThan(PATIENCE_MS);
   }, 60_000);
 

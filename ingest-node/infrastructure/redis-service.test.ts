@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startRedis, type TestRedis } from '../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../shared/base/clock.ts';
+import { probeAsReader, probeRedis } from '../../shared/stream/redis/redis-probe.ts';
 import { infrastructureSuite } from './infrastructure.suite.ts';
 import { RedisService } from './redis-service.ts';
 import { TcpRedisConnection } from './tcp-redis-connection.ts';
@@ -36,6 +37,23 @@ describeWithService('redis', 'the Redis service', () => {
     } finally {
       await admin.config('SET', 'maxmemory', '0');
       await service.stop();
+      admin.disconnect();
+    }
+  });
+
+  test('an account that may only read learns that Redis is there, and whoever writes that it may not', async () => {
+    const admin = new Redis(redis.url);
+    await admin.call('ACL', 'SETUSER', 'reader', 'on', '>sesame', '~*', '&*', '+@all', '-@write');
+    const reader = new TcpRedisConnection({ url: redis.url.replace(/\/\/.*@/, '//reader:sesame@') });
+    try {
+      await vi.waitUntil(() => reader.command('PING').catch(() => null), { timeout: 5_000 });
+      await expect(probeAsReader(reader)).resolves.toBeUndefined();
+      await expect(probeRedis(reader)).rejects.toThrow('NOPERM');
+      await redis.kill();
+      await expect(probeAsReader(reader)).rejects.toThrow();
+    } finally {
+      if (!redis.isRunning) await redis.start();
+      await reader.stop();
       admin.disconnect();
     }
   });

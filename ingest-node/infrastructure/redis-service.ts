@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import { within } from '../../shared/base/within.ts';
 import type { RedisConnection } from '../../shared/stream/redis/redis-connection.ts';
+import { probeRedis } from '../../shared/stream/redis/redis-probe.ts';
 import { RedisSource } from '../../shared/stream/redis/redis-source.ts';
 import { RedisWriter } from './redis-writer.ts';
 import { RoundTrips } from './round-trips.ts';
@@ -16,12 +17,7 @@ export type RedisServiceOptions = {
   readonly random?: () => number;
 };
 
-/**
- * Changes nothing, for there is no such key, and is refused as every write is: a Redis that has no room left answers PING, and
- * whoever only reads would call it up while nothing new arrives there.
- */
-const PROBE = ['SET', 'exchange.probe', '', 'XX'] as const;
-/** It is tiny, so it need not have as long as a command may take. */
+/** A probe is tiny, so it need not have as long as a command may take. */
 const PROBE_WITHIN_MS = 800;
 
 /** The stream through a Redis, however that is reached. */
@@ -46,7 +42,7 @@ export class RedisService extends StoredService {
       source: new RedisSource({ connection: measured, clock, onFault }),
       writer: new RedisWriter(measured, onFault),
       trips,
-      ping: () => trips.run(() => within(connection.command(...PROBE), PROBE_WITHIN_MS, clock)),
+      ping: () => trips.run(() => within(probeRedis(connection), PROBE_WITHIN_MS, clock)),
       close: () => connection.stop(),
       clock,
       paceMs,

@@ -15,10 +15,7 @@ export function pathOf(
   if (state === 'disabled') return { path, refusal: refusal('notEnabled', `${title} is not enabled`) };
   return {
     path,
-    refusal: refusal(
-      'unavailable',
-      `${title} ${lastError === null ? 'has not answered yet' : `does not answer: ${lastError}`}`,
-    ),
+    refusal: refusal('unavailable', `${title} is down: ${lastError ?? 'it has not answered yet'}`),
   };
 }
 

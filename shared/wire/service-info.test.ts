@@ -36,7 +36,7 @@ test('a path is available when its infrastructure is', () => {
   });
   expect(endpoints.map(({ path, reason }) => [path, reason])).toEqual([
     ['/ws/exchange', null],
-    ['/ws/kafka', 'Kafka does not answer: ECONNREFUSED; use /ws/exchange'],
+    ['/ws/kafka', 'Kafka is down: ECONNREFUSED; use /ws/exchange'],
     ['/ws/redis', null],
   ]);
 });

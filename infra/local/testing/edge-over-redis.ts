@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { FakeIngestNode } from '../../../edge-worker/testing/fake-ingest-node.ts';
 import { createGatewayToken, startGateway } from '../../../ingest-node/gateway/gateway.ts';
 import { MemoryRedisConnection } from '../../../ingest-node/gateway/memory-redis-connection.ts';
@@ -28,13 +29,19 @@ export type Backend = {
   requests(): number;
   kill(): Promise<void>;
   revive(): Promise<void>;
+  /** It takes no more data; or does again. */
+  fill(): Promise<unknown>;
+  drain(): Promise<unknown>;
   stop(): Promise<void>;
 };
 
 const TOKEN = createGatewayToken();
 
+/** Much more than a test writes. */
+const MEMORY_BYTES = 32 * 1024 * 1024;
+
 export async function inMemory(): Promise<Backend> {
-  const store = new MemoryStore({ clock: systemClock, scripts: STREAM_SCRIPTS });
+  const store = new MemoryStore({ clock: systemClock, scripts: STREAM_SCRIPTS, maxBytes: MEMORY_BYTES });
   const open = (port: number) => startGateway({ store, port, token: TOKEN, host: '127.0.0.1', logger: silentLogger });
   let gateway = await open(0);
   const { port } = gateway;
@@ -48,6 +55,8 @@ export async function inMemory(): Promise<Backend> {
     revive: async () => {
       gateway = await open(port);
     },
+    fill: async () => store.execute(['SET', 'something else', 'x'.repeat(MEMORY_BYTES + 1)]),
+    drain: async () => store.execute(['DEL', 'something else']),
     stop: async () => {
       await gateway.stop();
       await store.close();
@@ -58,6 +67,8 @@ export async function inMemory(): Promise<Backend> {
 export async function overRedis(): Promise<Backend> {
   const redis = await startRedis({ keepsData: true });
   const store = await openRedisStore(redis.url);
+  const admin = new Redis(redis.url, { retryStrategy: () => 20 });
+  admin.on('error', () => {});
   const gateway = await startGateway({ store, port: 0, token: TOKEN, host: '127.0.0.1', logger: silentLogger });
   return {
     port: gateway.port,
@@ -66,9 +77,12 @@ export async function overRedis(): Promise<Backend> {
     requests: () => gateway.counts.requests,
     kill: async () => void (await redis.kill()),
     revive: () => redis.start(),
+    fill: () => admin.config('SET', 'maxmemory', '1'),
+    drain: () => admin.config('SET', 'maxmemory', '0'),
     stop: async () => {
       await gateway.stop();
       await store.close();
+      admin.disconnect();
       await redis.dispose();
     },
   };
