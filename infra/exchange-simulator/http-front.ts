@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { answerControl, type ControlContext } from './control/control-api.ts';
@@ -15,16 +16,23 @@ const MAX_HEADER_BYTES = 256 * 1024;
 const NOT_FOUND: RestAnswer = { status: 404, headers: {}, body: 'Not Found' };
 const BAD_REQUEST: RestAnswer = { status: 400, headers: {}, body: 'Bad Request' };
 
-/** The one port: sorts requests and upgrades by the first part of their path. */
+/** Both as PEM text. */
+export type Certificate = { readonly key: string; readonly cert: string };
+
+/** The one port: sorts requests and upgrades by the first part of their path. With a certificate it speaks TLS only. */
 export function createFront(
   targets: Targets,
   control: ControlContext,
-): { server: Server; webSockets: WebSocketServer[] } {
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+  certificate: Certificate | null,
+): { server: Server | TlsServer; webSockets: WebSocketServer[] } {
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
     answer(request, targets, control)
       .then(reply => (reply === null ? request.socket.destroy() : send(response, reply)))
       .catch((error: unknown) => send(response, { status: 500, headers: {}, body: String(error) }));
-  });
+  };
+  const limits = { maxHeaderSize: MAX_HEADER_BYTES };
+  const server =
+    certificate === null ? createServer(limits, take) : createTlsServer({ ...limits, ...certificate }, take);
   return { server, webSockets: acceptWebSockets(server, targets) };
 }
 
@@ -80,7 +88,7 @@ function send(response: ServerResponse, { status, headers, body }: RestAnswer): 
   response.end(body);
 }
 
-function acceptWebSockets(server: Server, targets: Targets): WebSocketServer[] {
+function acceptWebSockets(server: Server | TlsServer, targets: Targets): WebSocketServer[] {
   const shared = { noServer: true, autoPong: false, clientTracking: false, maxPayload: 1024 * 1024 };
   const plain = new WebSocketServer({ ...shared, perMessageDeflate: false });
   const deflating = new WebSocketServer({

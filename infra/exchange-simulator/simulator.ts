@@ -1,9 +1,10 @@
 import type { Server } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { SimulatorClock } from './clock.ts';
 import { Faults, type FaultTarget } from './control/faults.ts';
 import { reportState, type SimulatorState } from './control/simulator-state.ts';
-import { createFront } from './http-front.ts';
+import { type Certificate, createFront } from './http-front.ts';
 import { BanRecord } from './limits/ban-record.ts';
 import { binanceLimits } from './limits/binance-limits.ts';
 import { bithumbLimits } from './limits/bithumb-limits.ts';
@@ -50,10 +51,12 @@ export type SimulatorOptions = {
   binanceMaxAgeMs?: number;
   /** Trades the ground truth holds at most. */
   truthCapacity?: number;
+  /** Speaks TLS with it, `https:` and `wss:`, and nothing else. */
+  certificate?: Certificate;
 };
 
 export type Simulator = {
-  /** `http://host:port`; exchanges live below `/binance`, `/upbit`, `/bithumb` and `/coinone`. */
+  /** `http://host:port`, `https:` with a certificate; exchanges live below `/binance`, `/upbit`, `/bithumb` and `/coinone`. */
   readonly url: string;
   readonly port: number;
   /** What really happened. */
@@ -67,6 +70,10 @@ export type Simulator = {
   readonly market: Market;
   /** The same report as `GET /control/state`. */
   stats(): SimulatorState;
+  /** TCP connections that came so far, whatever became of them. */
+  readonly connections: number;
+  /** New connections are shown another certificate. Only for one that began with one. */
+  useCertificate(certificate: Certificate): void;
   /** End all sockets and the server at once. */
   stop(): Promise<void>;
 };
@@ -104,12 +111,20 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     bookChanged: state => targets[state.instrument.exchange].protocol.bookChanged(state),
   };
 
-  const { server, webSockets } = createFront(targets, { faults, truth, bans, clock, lifeCycle, state: stats });
+  const { server, webSockets } = createFront(
+    targets,
+    { faults, truth, bans, clock, lifeCycle, state: stats },
+    options.certificate ?? null,
+  );
+  let connections = 0;
+  server.on('connection', () => {
+    connections += 1;
+  });
   const port = await listen(server, options.port ?? 0, host);
   const timer = setInterval(pumpOf(market, targets, clock, startMs), stepMs);
 
   return {
-    url: `http://${host}:${port}`,
+    url: `${options.certificate === undefined ? 'http' : 'https'}://${host}:${port}`,
     port,
     truth,
     faults,
@@ -118,6 +133,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     lifeCycle,
     market,
     stats,
+    get connections() {
+      return connections;
+    },
+    useCertificate: certificate => {
+      if (!(server instanceof TlsServer)) throw new Error('this simulator speaks no TLS');
+      server.setSecureContext(certificate);
+    },
     stop: async () => {
       clearInterval(timer);
       for (const exchange of EXCHANGES) {
@@ -216,7 +238,7 @@ function pumpOf(
   };
 }
 
-function listen(server: Server, port: number, host: string): Promise<number> {
+function listen(server: Server | TlsServer, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${error.code})`;
