@@ -3,19 +3,23 @@ import { within } from '../../shared/base/within.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import { BEST_PATH, pathOf } from '../../shared/wire/path-refusal.ts';
 import { comparePositions, type Position } from '../../shared/wire/position.ts';
-import { type ComponentHealth, type Mode, modeOf, type StreamPathState } from '../../shared/wire/service-info.ts';
+import {
+  type ActiveMode,
+  type ComponentHealth,
+  type Mode,
+  modeOf,
+  type StreamPathState,
+} from '../../shared/wire/service-info.ts';
 import { disabledComponent } from '../operations/health.ts';
 import { FencedError, type OpenedInfrastructure, type PathTail, type PublishTerm } from './infrastructure-service.ts';
 import { StoredPath } from './stored-path.ts';
 import { WebSocketService } from './websocket-service.ts';
 
-export type Modes = { readonly configured: Mode; readonly active: Mode };
-
 export type InfrastructureOptions = {
   /** Those that store the stream, best first; the leader's WebSocket is always there, and comes last. */
   readonly stored: readonly OpenedInfrastructure[];
   readonly clock: Clock;
-  readonly onModeChange?: (modes: Modes) => void;
+  readonly onModeChange?: (modes: ActiveMode) => void;
   /** Consumers go back to a path that has failed when it has been well for so long. */
   readonly healthyAfterMs?: number;
   readonly webSocket?: WebSocketService;
@@ -40,7 +44,7 @@ const LOOK_EVERY_MS = 250;
 /** The stream's infrastructures as one: published on all of them, read from the best. One that is away holds nobody up. */
 export class Infrastructure {
   readonly #clock: Clock;
-  readonly #onModeChange: (modes: Modes) => void;
+  readonly #onModeChange: (modes: ActiveMode) => void;
   readonly #webSocket: WebSocketService;
   /** Best first, with those that this installation does without. */
   readonly #stored: readonly OpenedInfrastructure[];
@@ -49,7 +53,7 @@ export class Infrastructure {
   readonly #sources: readonly StreamSource[];
   readonly #madeAt: number;
   #term: PublishTerm | null = null;
-  #modes: Modes;
+  #modes: ActiveMode;
   #cancelLook: CancelTimer = () => {};
 
   constructor({ stored, clock, onModeChange = () => {}, healthyAfterMs = 5_000, webSocket }: InfrastructureOptions) {
@@ -72,7 +76,7 @@ export class Infrastructure {
   }
 
   /** What the installation is meant to run on, and what it runs on now. */
-  get mode(): Modes {
+  get mode(): ActiveMode {
     return this.#modes;
   }
 
@@ -83,10 +87,6 @@ export class Infrastructure {
     path.setEnabled(isEnabled);
     if (isEnabled && this.#term !== null) path.service.publish(this.#term);
     this.#observe();
-  }
-
-  isEnabled(name: string): boolean {
-    return name === 'websocket' || this.#path(name)?.isEnabled === true;
   }
 
   /** Where the present leader's stream is; `null` while nobody leads, or this node does. */
@@ -177,9 +177,9 @@ export class Infrastructure {
     return this.#sources;
   }
 
-  /** One path alone, as long as it is switched on; `null` when this installation does not have it. */
+  /** One that stores the stream, alone, as long as it is switched on; `null` when this installation does not have it. */
   sourceOf(name: string): StreamSource | null {
-    return name === 'websocket' ? this.#webSocket.source : (this.#path(name)?.source ?? null);
+    return this.#path(name)?.source ?? null;
   }
 
   async stop(): Promise<void> {
@@ -208,7 +208,7 @@ export class Infrastructure {
   #observe(): void {
     const now = this.#clock.monotonic();
     for (const path of this.#paths) path.observe(now);
-    const modes: Modes = {
+    const modes: ActiveMode = {
       configured: this.#configuredMode(),
       active: modeOf(this.#paths.filter(({ isAvailable }) => isAvailable).map(({ service }) => service.name)),
     };

@@ -16,7 +16,7 @@ export type PathMirrorOptions = {
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * The full stream as one infrastructure gives it back, for the clients of `/ws/redis` and `/ws/kafka`: it stops when that
+ * The full stream as one infrastructure gives it back, for the clients of `/ws/redis` and the like: it stops when that
  * does, which is what they want to see. Read only while somebody asks for it.
  */
 export class PathMirror {
