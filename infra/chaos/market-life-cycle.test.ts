@@ -166,6 +166,25 @@ describe('a market that', { timeout: 60_000 }, () => {
     expect(counts()).toEqual(before);
   });
 
+  it('is listed again at Binance, which numbers its trades from the beginning, appears with every one of them', async () => {
+    const { client, simulator } = world;
+    const ADA = { exchange: 'binance', symbol: 'ADA/USDT' } as const;
+    const ids = () => simulator.truth.trades(ADA).map(({ id }) => Number(id));
+    const lowest = Math.min(...ids());
+    const at = Date.now();
+    expect(simulator.lifeCycle.apply({ change: 'list', ...ADA })).toBeNull();
+    hurry();
+    await told(() => 'ADA', { binance: 'trading', upbit: 'delisted', bithumb: 'delisted' });
+    await resubscribed();
+    hurry();
+    await expect.poll(() => shows('binance', 'ADA', SHOWN.binance, at), PATIENCE).toBe(true);
+    const since = tradedSince('ADA', at);
+    expect(since.every(({ id }) => Number(id) < lowest)).toBe(true);
+    expect(since.filter(({ deliveries }) => deliveries === 0).length).toBeGreaterThan(0);
+    await expect.poll(() => missed(since), PATIENCE).toEqual([]);
+    expect(client.gaps).toEqual([]);
+  });
+
   it('is suspended stops and says so, and resumes with every trade since', async () => {
     change((exchange, symbol) => ({ change: 'halt', exchange, symbol: symbol('DOGE') }));
     // Upbit and Bithumb have no other word for it than leaving the row out.

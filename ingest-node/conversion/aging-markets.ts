@@ -64,6 +64,16 @@ export class AgingMarkets<Entries extends AgingEntries> {
     return market.young;
   }
 
+  /** Nothing is known of this market any more. */
+  forget(exchange: ExchangeName, symbol: string): void {
+    const market = this.#markets.get(exchange)?.get(symbol);
+    if (market === undefined) return;
+    this.#youngSize -= market.young?.size ?? 0;
+    this.#oldSize = Math.max(0, this.#oldSize - (market.old?.size ?? 0));
+    market.young = null;
+    market.old = null;
+  }
+
   age(now: EpochMillis): void {
     // A clock that was set back must not make a generation live longer than it would have.
     if (this.#youngSince === null || now < this.#youngSince) this.#youngSince = now;

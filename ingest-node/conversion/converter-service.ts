@@ -248,6 +248,11 @@ export class ConverterService {
     this.#candles.beginAnew(exchange, symbols, now, source);
   }
 
+  /** An instrument was listed anew, and its trades may be numbered from the beginning. */
+  forgetTrades(exchange: ExchangeName, symbol: string): void {
+    this.#trades.forget(exchange, symbol);
+  }
+
   /** A follower tells of each trade and candle in the stream, so that it knows what was published when it leads. */
   remember(event: Trade | Candle, now: EpochMillis): void {
     if (event.type === 'candle') this.#candles.remember(event);

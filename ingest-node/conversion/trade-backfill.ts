@@ -43,6 +43,8 @@ export type TradeBackfillOptions = Pick<
   readonly onResolved?: (symbol: string, isWhole: boolean) => void;
   /** After an interruption a feed has delivered these for so long that each of them is subscribed again. */
   readonly onSettled?: (symbols: readonly string[]) => void;
+  /** With contiguous ids: one that was delisted trades again and its ids may begin anew, or those of another node's trades do. */
+  readonly onRelisted?: (symbol: string) => void;
 };
 
 /** After a feed delivers again, until its subscription has surely been answered for every instrument. */
@@ -72,6 +74,7 @@ export class TradeBackfill {
   readonly #onInterrupted: NonNullable<TradeBackfillOptions['onInterrupted']>;
   readonly #onResolved: NonNullable<TradeBackfillOptions['onResolved']>;
   readonly #onSettled: NonNullable<TradeBackfillOptions['onSettled']>;
+  readonly #onRelisted: NonNullable<TradeBackfillOptions['onRelisted']>;
   readonly #continuity: TradeContinuity;
   readonly #fetcher: TradeFetcher<Task>;
   readonly #awake: AwakeClock;
@@ -101,6 +104,7 @@ export class TradeBackfill {
     this.#onInterrupted = options.onInterrupted ?? (() => {});
     this.#onResolved = options.onResolved ?? (() => {});
     this.#onSettled = options.onSettled ?? (() => {});
+    this.#onRelisted = options.onRelisted ?? (() => {});
     this.#continuity = new TradeContinuity(history.ids);
     this.#awake = new AwakeClock(clock);
     this.#fetcher = new TradeFetcher<Task>({
@@ -152,8 +156,12 @@ export class TradeBackfill {
     const isFirst = this.#instruments.size === 0;
     if (this.#listedAt !== null) {
       for (const { symbol, status } of instruments) {
-        const hasBegun = status === 'trading' && this.#instruments.get(symbol)?.status !== 'trading';
-        if (hasBegun) this.#continuity.begin(symbol, this.#listedAt - LIST_AGE_MS);
+        const before = this.#instruments.get(symbol)?.status;
+        if (status !== 'trading' || before === 'trading') continue;
+        this.#continuity.begin(symbol, this.#listedAt - LIST_AGE_MS);
+        if (before !== 'delisted' || this.#history.ids !== 'contiguous') continue;
+        this.#continuity.relist(symbol);
+        this.#onRelisted(symbol);
       }
     }
     this.#listedAt = this.#clock.now();
@@ -221,13 +229,16 @@ export class TradeBackfill {
     }
   }
 
-  /** A trade that another node published: the first connection continues where it left off. */
+  /**
+   * A trade that another node published, before its id is known to anybody else here: the first connection continues where
+   * it left off.
+   */
   remember(trade: Trade): void {
     if (this.#run === null && this.#doubtEnds !== null && this.#clock.monotonic() > this.#doubtEnds) {
       this.#doubtEnds = null;
       this.#continuity.trust();
     }
-    this.#continuity.remember(trade);
+    if (this.#continuity.remember(trade)) this.#onRelisted(trade.symbol);
   }
 
   /**

@@ -130,3 +130,74 @@ describe.each(['contiguous', 'unordered', 'separate'] as const)('with %s ids', i
     expect(world.published).toMatchObject([{ type: 'gap', symbol: NEW, afterId: '0', untilId: '74', provable: false }]);
   });
 });
+
+describe('a market that was delisted and trades again', () => {
+  /** One whose trades 1 to 5 were seen is gone from the lists for so long, and is back. */
+  async function relist(isAnew: boolean): Promise<TradeWorld> {
+    const world = createWorld('contiguous');
+    list(world, 'trading');
+    carry(world);
+    for (const id of [1, 2, 3, 4, 5]) {
+      await world.pass(1_000);
+      world.trade(id, 'sees', NEW);
+    }
+    await world.pass(LISTED_EVERY_MS);
+    list(world, 'delisted');
+    if (isAnew) world.vanish(NEW);
+    return world;
+  }
+
+  it('and numbers its trades from the beginning is not taken for the one before', async () => {
+    const world = await relist(true);
+    for (const id of [1, 2]) {
+      await world.pass(LISTED_EVERY_MS / 4);
+      world.trade(id, 'misses', NEW);
+    }
+    await world.pass(LISTED_EVERY_MS / 2);
+    list(world, 'trading');
+    carry(world);
+    await world.pass(20_000);
+    const timesOf = (ids: readonly number[]) =>
+      ids.map(id => world.market.find(one => one.id === String(id) && one.symbol === NEW)?.exchangeTime);
+    world.trade(3, 'misses', NEW);
+    const third = world.market.at(-1)!;
+    expect(world.see(third), 'it is published').toBe(true);
+    expect(world.see(third), 'once').toBe(false);
+    await world.pass(20_000);
+    expect(world.published.map(({ exchangeTime }) => exchangeTime)).toEqual(timesOf([1, 2]));
+    world.trade(4, 'misses', NEW);
+    world.trade(5, 'sees', NEW);
+    await world.pass(20_000);
+    expect(world.told).toEqual(['1', '2', '4']);
+    expect(world.backfill.counts()).toMatchObject({ declaredGaps: 0, waiting: 0 });
+  });
+
+  it('and goes on where it was loses and repeats nothing', async () => {
+    const world = await relist(false);
+    await world.pass(LISTED_EVERY_MS);
+    list(world, 'trading');
+    world.trade(6, 'misses', NEW);
+    carry(world);
+    world.trade(7, 'sees', NEW);
+    await world.pass(20_000);
+    world.trade(8, 'sees', NEW);
+    await world.pass(20_000);
+    expect(world.told).toEqual(['6']);
+  });
+
+  it('while another node leads is noticed by its trades', async () => {
+    const world = createWorld('contiguous');
+    for (const id of [1, 2, 3, 4, 5]) world.trade(id, 'sees');
+    world.backfill.stop();
+    world.vanish('BTC/KRW');
+    await world.pass(3_600_000);
+    for (const id of [1, 2]) world.hear(id);
+    world.backfill.start();
+    world.feed('live');
+    await world.pass(5_000);
+    world.trade(3, 'misses');
+    world.trade(4, 'sees');
+    await world.pass(20_000);
+    expect(world.told).toEqual(['3']);
+  });
+});

@@ -5,6 +5,10 @@
  * Contiguous ids prove a loss by a jump. Without them there is no proof of a loss, only of its absence: Upbit and Bithumb
  * answer each subscription with the last trade of every market, and where that one was known before the interruption,
  * nothing happened meanwhile. All others are suspects until a page of past trades overlaps what is known.
+ *
+ * A market that was delisted may be listed anew and number its trades from the beginning. That is so when a lower number
+ * happened after a higher one, at once where the lists have shown it gone meanwhile, else long after: then it is another market
+ * of the same name, which began some time between the two.
  */
 import type { Trade } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
@@ -51,6 +55,9 @@ export type Beginning = {
 
 export type Miss = Jump | Interruption | Beginning;
 
+/** Where no list says that a market was gone, its clock may be off by this much, and what is known of its trades' times. */
+const RENUMBERED_AFTER_MS = 60_000;
+
 /** Known trades that are kept per instrument: enough to find an overlap even if many of them share a millisecond. */
 const KEPT = 32;
 
@@ -70,6 +77,8 @@ type Memory = {
   /** With contiguous ids: the highest, -1 before the first; and a time that the one after it is not older than. */
   highest: bigint;
   highestTime: EpochMillis | null;
+  /** With: it was delisted, and no trade has shown yet whether its numbering goes on. */
+  isRelisted: boolean;
   /** Without: nothing had been traded when REST was asked. */
   wasUntraded: boolean;
   /** How many trades were seen: who trades most is fetched first. */
@@ -88,12 +97,12 @@ export class TradeContinuity {
     this.#ids = ids;
   }
 
-  /** A trade out of a frame, published before or not. Answers with the miss that a jump of ids proves. */
-  observe(trade: Trade): Jump | null {
+  /** A trade out of a frame, published before or not. Answers with the miss that its id proves. */
+  observe(trade: Trade): Jump | Beginning | null {
     const memory = this.#memoryOf(trade.symbol);
     memory.seen += 1;
     if (memory.beginning?.resumed === null) memory.beginning.resumed = trade;
-    if (this.#ids === 'contiguous') return observeNumber(memory, trade);
+    if (this.#ids === 'contiguous') return this.#observeNumber(memory, trade);
     this.#hear(trade);
     const { suspicion } = memory;
     if (suspicion?.resumed === null) {
@@ -109,17 +118,20 @@ export class TradeContinuity {
   /**
    * A trade that another node published, or that was fetched: known, but no sign of what a feed carries. A jump between
    * such trades stays open like any other, see {@link openJumps}.
+   *
+   * @returns whether its instrument's numbering has begun anew by it
    */
-  remember(trade: Trade): void {
+  remember(trade: Trade): boolean {
     const memory = this.#memoryOf(trade.symbol);
     if (this.#ids === 'contiguous') {
-      observeNumber(memory, trade);
-      return;
+      const miss = this.#observeNumber(memory, trade);
+      return miss !== null && 'knownFrom' in miss;
     }
     this.#hear(trade);
     remember(memory, trade);
     // Fetched ones come late; a later interruption must find the newest at the end.
     memory.recent.sort((some, other) => (some.exchangeTime ?? 0) - (other.exchangeTime ?? 0));
+    return false;
   }
 
   /** The node that publishes may have lost trades just now, and may end before it has read them back. */
@@ -145,6 +157,7 @@ export class TradeContinuity {
     if (BigInt(id) <= highest) return null;
     const jump = highest < 0n ? null : openJump(memory, symbol, BigInt(id) + 1n, null);
     if (memory.beginning?.knownFrom === null) memory.beginning.knownFrom = BigInt(id) + 1n;
+    memory.isRelisted = false;
     memory.highest = BigInt(id);
     memory.highestTime = time;
     return jump;
@@ -172,6 +185,12 @@ export class TradeContinuity {
   begin(symbol: string, since: EpochMillis): void {
     if (this.isAnchored(symbol)) return;
     this.#memoryOf(symbol).beginning = { symbol, before: [], since, resumed: null, knownFrom: null };
+  }
+
+  /** A market that was delisted trades again: its next trade tells whether its numbering goes on. */
+  relist(symbol: string): void {
+    const memory = this.#memories.get(symbol);
+    if (memory !== undefined) memory.isRelisted = true;
   }
 
   /** Those of these instruments that began and whose first trades were not looked for yet. */
@@ -275,6 +294,23 @@ export class TradeContinuity {
     return this.#newestTime;
   }
 
+  #observeNumber(memory: Memory, trade: Trade): Jump | Beginning | null {
+    const { highest, highestTime } = memory;
+    const { symbol, exchangeTime } = trade;
+    const isAnew =
+      BigInt(trade.id) <= highest &&
+      highestTime !== null &&
+      exchangeTime !== null &&
+      exchangeTime > highestTime + (memory.isRelisted ? 0 : RENUMBERED_AFTER_MS);
+    if (!isAnew) return observeNumber(memory, trade);
+    this.#memories.delete(symbol);
+    const begun = this.#memoryOf(symbol);
+    begun.seen = memory.seen;
+    begun.beginning = { symbol, before: [], since: highestTime + 1, resumed: trade, knownFrom: null };
+    observeNumber(begun, trade);
+    return begun.beginning;
+  }
+
   #hear({ exchangeTime }: Trade): void {
     if (exchangeTime !== null && exchangeTime > this.#newestTime) this.#newestTime = exchangeTime;
   }
@@ -286,6 +322,7 @@ export class TradeContinuity {
         recent: [],
         highest: -1n,
         highestTime: null,
+        isRelisted: false,
         wasUntraded: false,
         seen: 0,
         jumps: [],
@@ -310,6 +347,7 @@ function observeNumber(memory: Memory, trade: Trade): Jump | null {
   if (memory.beginning?.knownFrom === null) memory.beginning.knownFrom = number;
   const isJump = highest >= 0n && number > highest + 1n;
   const jump = isJump ? openJump(memory, trade.symbol, number, trade) : null;
+  memory.isRelisted = false;
   memory.highest = number;
   memory.highestTime = trade.exchangeTime;
   memory.recent = [trade];

@@ -72,6 +72,12 @@ export class TradeMemory {
     this.#equalsOf(trade, digest, now).publish(digest, hasFetchedId(trade));
   }
 
+  /** The exchange numbers the trades of this instrument anew: what is known of them tells nothing of those to come. */
+  forget(exchange: ExchangeName, symbol: string): void {
+    this.#ids.forget(exchange, symbol);
+    this.#equals.forget(exchange, symbol);
+  }
+
   /**
    * Those of past trades, of which equal ones must all be there, that were not published.
    *

@@ -4,7 +4,7 @@ import type { Trade } from '../../shared/model/market-event.ts';
 import { trade } from '../../shared/model/testing/market-events.ts';
 import { binanceTradeHistory } from '../exchanges/binance-trade-history.ts';
 import { BackwardReading } from './backward-reading.ts';
-import { TradeContinuity } from './trade-continuity.ts';
+import { type Jump, TradeContinuity } from './trade-continuity.ts';
 import { TradeMemory } from './trade-memory.ts';
 import { UpwardReading } from './upward-reading.ts';
 
@@ -115,13 +115,17 @@ describe('trades that were missed', () => {
 
 describe('contiguous ids', () => {
   const numbered = (id: number) => trade('BTC/USDT', { exchange: 'binance', id: String(id) });
+  const jumpTo = (continuity: TradeContinuity, id: number): Jump => {
+    const miss = continuity.observe(numbered(id));
+    if (miss === null || !('until' in miss)) throw new Error('no jump');
+    return miss;
+  };
 
   it('prove a loss by a jump, and heal when the jump comes late', () => {
     const continuity = new TradeContinuity('contiguous');
     expect([5, 6, 6, 7].map(id => continuity.observe(numbered(id)))).toEqual([null, null, null, null]);
-    const miss = continuity.observe(numbered(10));
-    expect([miss?.from, miss?.until]).toEqual([8n, 10n]);
-    if (miss === null) throw new Error('no jump');
+    const miss = jumpTo(continuity, 10);
+    expect([miss.from, miss.until]).toEqual([8n, 10n]);
     const reading = new UpwardReading(miss, { pageSize: 1000 });
     continuity.observe(numbered(9));
     expect(reading.isHealed).toBe(false);
@@ -132,8 +136,7 @@ describe('contiguous ids', () => {
   it('name what no page holds', () => {
     const continuity = new TradeContinuity('contiguous');
     continuity.observe(numbered(5));
-    const miss = continuity.observe(numbered(12));
-    if (miss === null) throw new Error('no jump');
+    const miss = jumpTo(continuity, 12);
     const reading = new UpwardReading(miss, { pageSize: 3 });
     expect(reading.wanted).toEqual({ kind: 'trades', from: '6' });
     expect(reading.take([6, 7, 10].map(numbered))).toMatchObject({
@@ -162,8 +165,7 @@ describe('contiguous ids', () => {
     const missed = (from: number, until: number) => {
       const continuity = new TradeContinuity('contiguous');
       continuity.observe({ ...numbered(from - 1), exchangeTime: START });
-      const miss = continuity.observe(numbered(until));
-      if (miss === null) throw new Error('no jump');
+      const miss = jumpTo(continuity, until);
       return { continuity, reading: new UpwardReading(miss, PAGE) };
     };
     const alone = (id: number) => ({ first: BigInt(id), last: BigInt(id), trade: numbered(id) });
@@ -198,9 +200,7 @@ describe('contiguous ids', () => {
       expect(missed(6, 60).reading.wanted).toEqual({ kind: 'trades', from: '6' });
       const continuity = new TradeContinuity('contiguous');
       continuity.observe({ ...numbered(5), exchangeTime: null });
-      const miss = continuity.observe(numbered(8));
-      if (miss === null) throw new Error('no jump');
-      expect(new UpwardReading(miss, PAGE).wanted).toEqual({ kind: 'trades', from: '6' });
+      expect(new UpwardReading(jumpTo(continuity, 8), PAGE).wanted).toEqual({ kind: 'trades', from: '6' });
     });
   });
 });

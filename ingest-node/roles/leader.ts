@@ -198,8 +198,8 @@ export class Leader {
 
   /** While another node leads: what its stream carries, so that this one continues where it leaves off. */
   remember(event: Trade | Candle | TradeGap, now: EpochMillis): void {
-    if (event.type !== 'gap') this.converter.remember(event, now);
     if (event.type !== 'candle') this.missedTrades.remember(event);
+    if (event.type !== 'gap') this.converter.remember(event, now);
   }
 
   /**

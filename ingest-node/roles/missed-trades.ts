@@ -126,6 +126,7 @@ export class MissedTrades {
         if (candles === 'fromTrades') converter.interrupt(exchange, symbols);
       },
       onSettled: symbols => onSettled(exchange, symbols),
+      onRelisted: symbol => converter.forgetTrades(exchange, symbol),
       onResolved: (symbol, isWhole) => distributor.offer(converter.resolve(exchange, symbol, isWhole, clock.now())),
       publish: (events, past) => {
         const admitted = converter.admit(this.#tellable(tradeHistory, events, past), clock.now());

@@ -15,7 +15,7 @@ export class InstrumentState {
   readonly statistics: TradeStatistics;
   /** Trades that are still remembered, oldest first. */
   readonly trades: Trade[] = [];
-  /** Added to a trade's number this is its Binance trade id; to its aggregate, the aggregate id. */
+  /** Added to a trade's number this is its Binance trade id; to its aggregate, the aggregate id. 0 without a past. */
   readonly idBase: number;
   /** Highest and lowest price of an invented year. */
   readonly yearHigh: number;
@@ -41,7 +41,8 @@ export class InstrumentState {
     this.instrument = instrument;
     this.book = new OrderBook(10_000_000 + prng.int(1_000_000_000));
     this.statistics = new TradeStatistics(startMs, price, daily, instrument, prng);
-    this.idBase = 1_000_000 + prng.int(100_000_000) + this.statistics.inventedCount;
+    const traded = 1_000_000 + prng.int(100_000_000) + this.statistics.inventedCount;
+    this.idBase = daily === null ? 0 : traded;
     this.yearHigh = floorToTick(price * (1.4 + prng.unit()), instrument.tick);
     this.#opening = openingTrade(this, floorToTick(price, instrument.tick), startMs);
     this.yearLow = Math.max(instrument.tick(0), floorToTick(price * (0.3 + 0.4 * prng.unit()), instrument.tick));

@@ -72,6 +72,7 @@ export class TradeWorld {
         this.paths.push(path);
         return this.answer(path);
       },
+      onRelisted: symbol => this.#memory.forget('upbit', symbol),
       unpublished: (past, others) => this.#memory.unpublished(past, others),
       publish: events => {
         const fresh = events.filter(event => event.type === 'gap' || this.#memory.admit(event, this.clock.now()));
@@ -112,11 +113,16 @@ export class TradeWorld {
     this.isTold(id, {});
   }
 
+  /** It is delisted for good: REST tells nothing of its trades any more. */
+  vanish(symbol: string): void {
+    this.market.splice(0, this.market.length, ...this.market.filter(one => one.symbol !== symbol));
+  }
+
   /** That node publishes what this one has not seen. */
   isTold(id: number, more: Partial<Trade>): void {
     const one = { ...this.market.find(other => other.id === String(id))!, ...more };
-    this.#memory.remember(one, this.clock.now());
     this.backfill.remember(one);
+    this.#memory.remember(one, this.clock.now());
   }
 
   feed(state: 'live' | 'down'): void {
