@@ -103,14 +103,23 @@ async function copy(
   return 'the node is gone';
 }
 
-/** Rejects when a node runs already: its first moment is over. */
+/** Rejects when a node runs already, its first moment is over; and when a signal ends the waiting. */
 async function awaitStart(): Promise<Readable> {
   const running = await ask().catch(() => null);
   if (running !== null) {
     running.destroy();
     throw new Error('a node runs already with this data folder; --from-start waits for one that starts');
   }
-  return awaitNode(dataDir, () => console.error('waiting for a node to start with this data folder'));
+  const ended = new AbortController();
+  const end = () => ended.abort(new Error('no node has started'));
+  process.once('SIGINT', end).once('SIGTERM', end);
+  try {
+    return await awaitNode(dataDir, ended.signal, () =>
+      console.error('waiting for a node to start with this data folder'),
+    );
+  } finally {
+    process.off('SIGINT', end).off('SIGTERM', end);
+  }
 }
 
 function ask(): Promise<Readable> {

@@ -13,11 +13,12 @@ import { silentLogger } from '../../ingest-node/operations/logger.ts';
 import { RecordedLeader } from '../../ingest-node/recording/recorded-leader.ts';
 import { TrafficRecorder } from '../../ingest-node/recording/traffic-recorder.ts';
 import { type FileReport, replayToEvents } from '../../ingest-node/replay/replay-to-events.ts';
+import type { Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
 import { MINUTE_MS } from '../../shared/model/time.ts';
 import { steadyClock } from '../chaos/testing/steady-clock.ts';
-import { startSimulator } from '../exchange-simulator/simulator.ts';
+import { type Simulator, startSimulator } from '../exchange-simulator/simulator.ts';
 
 const NAMES = ['binance', 'upbit', 'bithumb', 'coinone'] as const;
 const HOUR = 3_600_000;
@@ -28,13 +29,20 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function startWorld() {
-  const directory = await mkdtemp(join(tmpdir(), 'replayed-'));
-  stops.push(() => rm(directory, { recursive: true, force: true }));
+type Exchanges = { readonly clock: Clock; readonly simulator: Simulator };
+
+async function startExchanges(): Promise<Exchanges> {
   const clock = steadyClock(FACTOR);
   const quiet = { idleTimeoutMs: HOUR, statusIntervalMs: HOUR };
   const simulator = await startSimulator({ instruments: 40, eventsPerSecond: 20, now: clock.now, ...quiet });
   stops.push(() => simulator.stop());
+  return { clock, simulator };
+}
+
+/** A leader, what it publishes, and its recording. */
+async function createLeader({ clock, simulator }: Exchanges) {
+  const directory = await mkdtemp(join(tmpdir(), 'replayed-'));
+  stops.push(() => rm(directory, { recursive: true, force: true }));
   const lines: string[] = [];
   const published: MarketEvent[] = [];
   const recorder = new TrafficRecorder({ clock });
@@ -67,13 +75,12 @@ async function startWorld() {
   stops.push(() => leader.stop());
   const live = () => exchangesOf(leader.feeds().filter(({ state }) => state === 'live'));
   return {
-    simulator,
     leader,
-    clock,
     left,
     lines,
     events: published,
     first: (name: (typeof NAMES)[number]) => simulator.truth.books(name, 1)[0]!.symbol,
+    liveOnes: live,
     becomeLive: () => expect.poll(live, { timeout: 20_000, interval: 5 }).toEqual([...NAMES].sort()),
     record: () => recorder.open(out),
     endRecording: async () => {
@@ -94,8 +101,10 @@ async function startWorld() {
 it('what a leader publishes, its replays publish: books built, trades read back, candles closed, faults and all', {
   timeout: 120_000,
 }, async () => {
-  const world = await startWorld();
-  const { simulator, leader, clock, left, lines } = world;
+  const exchanges = await startExchanges();
+  const { clock, simulator } = exchanges;
+  const world = await createLeader(exchanges);
+  const { leader, left, lines } = world;
   const reach = (time: number) => expect.poll(clock.now, { timeout: 30_000, interval: 5 }).toBeGreaterThan(time);
   world.record();
   leader.start();
@@ -140,6 +149,41 @@ it('what a leader publishes, its replays publish: books built, trades read back,
   console.log(
     `${once.report.records} records, ${lines.length} events the same: ${kinds.join(', ')}; ${readBack().length} trades read back, ${closed().length} candles closed, ${books!.snapshots.aligned} books built`,
   );
+});
+
+it('a leader that followed another one before publishes in its replays what it published: what it heard is recorded', {
+  timeout: 120_000,
+}, async () => {
+  const exchanges = await startExchanges();
+  const [first, second] = [await createLeader(exchanges), await createLeader(exchanges)];
+  let heard = 0;
+  const hear = () => {
+    if (heard === first.events.length) return;
+    const batch = { first: heard + 1, ...(heard === 0 ? { lineage: null } : {}), events: first.events.slice(heard) };
+    heard = first.events.length;
+    second.leader.heard(batch);
+  };
+  first.leader.start();
+  second.record();
+  await first.becomeLive();
+  second.leader.joined({ events: first.events.slice(), reason: 'initial' });
+  second.leader.warmUp(1);
+  const hearAndLook = () => {
+    hear();
+    return second.liveOnes();
+  };
+  await expect.poll(hearAndLook, { timeout: 20_000, interval: 5 }).toEqual([...NAMES].sort());
+  await first.leader.stop();
+  hear();
+  second.leader.start();
+  const published = second.events.length;
+  await expect.poll(() => second.events.length, { timeout: 20_000 }).toBeGreaterThan(published + 300);
+  await second.leader.stop();
+  await second.endRecording();
+
+  expect(heard).toBeGreaterThan(300);
+  expectSame((await second.replay('once.ndjson')).lines, second.lines);
+  expectSame((await second.replay('again.ndjson')).lines, second.lines);
 });
 
 /** The first difference tells more than two long texts. */

@@ -1,6 +1,7 @@
 /** What `npm run record` says when something is in its way, against a node that is made up. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,8 @@ import { type ControlRoutes, ControlServer } from '../operations/control-server.
 
 const RECORD = fileURLToPath(new URL('../record.ts', import.meta.url));
 const LINE = `${JSON.stringify({ exchange: 'upbit', channel: 'trade', direction: 'recv', ts: 1.5, raw: 'x'.repeat(500) })}\n`;
+
+const ENV = () => ({ DATA_DIR: dataDir });
 
 let dataDir: string;
 let server: ControlServer | null = null;
@@ -28,7 +31,7 @@ async function serve(routes: ControlRoutes): Promise<void> {
 
 function record(...args: string[]): Promise<{ code: unknown; err: string }> {
   return new Promise(resolve => {
-    execFile(process.execPath, [RECORD, ...args], { cwd: dataDir, env: { DATA_DIR: dataDir } }, (error, _out, err) =>
+    execFile(process.execPath, [RECORD, ...args], { cwd: dataDir, env: ENV() }, (error, _out, err) =>
       resolve({ code: error?.code ?? 0, err }),
     );
   });
@@ -66,4 +69,22 @@ test('a folder that is not there, and a node that knows no recording, are told i
   const { code, err } = await record('--out', 'nowhere/a.ndjson');
   expect([code, err.split('\n').length]).toEqual([1, 2]);
   expect(err).toMatch(/^cannot write nowhere\/a\.ndjson: ENOENT/);
+});
+
+test('from the start: whoever comes while one waits, or while a node runs, is told so; Ctrl-C leaves nothing behind', async () => {
+  const waiting = spawn(process.execPath, [RECORD, '--from-start', '--out', 'a.ndjson'], { cwd: dataDir, env: ENV() });
+  await once(waiting.stderr, 'data');
+  expect(await record('--from-start', '--out', 'b.ndjson')).toEqual({
+    code: 1,
+    err: expect.stringMatching(/^another recording waits for a node at .*record\.sock\n$/),
+  });
+  waiting.kill('SIGINT');
+  await once(waiting, 'exit');
+  expect(await readdir(dataDir)).toEqual([]);
+
+  await serve({ 'GET /record': ({ response }) => void response.write(LINE) });
+  expect(await record('--from-start', '--out', 'b.ndjson')).toEqual({
+    code: 1,
+    err: 'a node runs already with this data folder; --from-start waits for one that starts\n',
+  });
 });

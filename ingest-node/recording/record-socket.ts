@@ -12,8 +12,8 @@ export function recordSocketPath(dataDir: string): string {
   return join(dataDir, 'record.sock');
 }
 
-/** Resolves with what the next node that starts says. Rejects when another recording waits there already. */
-export async function awaitNode(dataDir: string, onWaiting: () => void): Promise<Socket> {
+/** Resolves with what the next node that starts says. Rejects when another recording waits there already, or when aborted. */
+export async function awaitNode(dataDir: string, signal: AbortSignal, onWaiting: () => void): Promise<Socket> {
   const path = recordSocketPath(dataDir);
   await mkdir(dataDir, { recursive: true });
   const other = await connected(path);
@@ -26,6 +26,7 @@ export async function awaitNode(dataDir: string, onWaiting: () => void): Promise
   try {
     return await new Promise<Socket>((resolve, reject) => {
       server.once('error', reject);
+      signal.addEventListener('abort', () => reject(signal.reason));
       // Whoever only looks whether somebody is here says nothing.
       server.on('connection', socket => {
         socket.on('error', () => {});

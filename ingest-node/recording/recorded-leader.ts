@@ -1,5 +1,6 @@
 import type { Traffic } from '../feeds/traffic-tap.ts';
-import { Leader, type LeaderOptions } from '../roles/leader.ts';
+import type { HeardBatch } from '../roles/joined-stream.ts';
+import { type Joining, Leader, type LeaderOptions } from '../roles/leader.ts';
 import { RecordedFeeds } from './recorded-feeds.ts';
 import { type LeaderCall, RECORDING_VERSION, type RunBeginning, type RunRecord } from './run-record.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -73,9 +74,13 @@ export class RecordedLeader extends Leader {
     this.#call({ name: 'renewBooks' }, () => super.renewBooks());
   }
 
-  override remember(...told: Parameters<Leader['remember']>): void {
-    this.#isUntouched = false;
-    super.remember(...told);
+  override heard({ first, lineage, events }: HeardBatch): void {
+    const batch = { first, ...(lineage === undefined ? {} : { lineage }), events };
+    this.#call({ name: 'heard', batch }, () => super.heard(batch));
+  }
+
+  override joined(joining: Joining): void {
+    this.#call({ name: 'joined', joining }, () => super.joined(joining));
   }
 
   #call<Result>(call: LeaderCall, act: () => Result): Result {

@@ -2,6 +2,8 @@ import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { FeedStatus } from '../feeds/exchange-feeds.ts';
 import type { FeedReport } from '../feeds/feed.ts';
+import type { HeardBatch } from '../roles/joined-stream.ts';
+import type { Joining } from '../roles/leader.ts';
 
 /** Raised when an older program could not read what is written any more, or would come to other events. */
 export const RECORDING_VERSION = 2;
@@ -25,7 +27,10 @@ export type RunBeginning = {
 /** What the leader can be told to do. */
 export type LeaderCall =
   | { readonly name: 'start' | 'stop' | 'replan' | 'renewBooks' }
-  | { readonly name: 'warmUp'; readonly connectShare: number };
+  | { readonly name: 'warmUp'; readonly connectShare: number }
+  /** While another node leads. */
+  | { readonly name: 'heard'; readonly batch: HeardBatch }
+  | { readonly name: 'joined'; readonly joining: Joining };
 
 /** What one exchange's feeds told the leader, or answer it when they are asked, from here on. */
 export type FeedsRecord = { readonly exchange: ExchangeName } & (

@@ -110,8 +110,19 @@ export class ReplayedRun {
     const { call, within } = this.#call!;
     this.#call = null;
     this.#within = within;
-    if (call.name === 'warmUp') this.#leader.warmUp(call.connectShare);
-    else void this.#leader[call.name]();
+    switch (call.name) {
+      case 'warmUp':
+        this.#leader.warmUp(call.connectShare);
+        break;
+      case 'heard':
+        this.#leader.heard(call.batch);
+        break;
+      case 'joined':
+        this.#leader.joined(call.joining);
+        break;
+      default:
+        void this.#leader[call.name]();
+    }
     return promisesSettled();
   }
 

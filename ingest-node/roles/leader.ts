@@ -1,8 +1,9 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
-import type { Candle, Trade, TradeGap } from '../../shared/model/market-event.ts';
+import type { MarketEvent } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
+import type { ReceivedSnapshot } from '../../shared/stream/stream-receiver.ts';
 import { type ConvertedFrame, ConverterService } from '../conversion/converter-service.ts';
 import { type DeltaBookCounts, type DeltaBookReport, DeltaBooks } from '../conversion/delta-books.ts';
 import type { FrameSource } from '../conversion/heard-feeds.ts';
@@ -16,7 +17,9 @@ import type { FrameMeaning } from '../feeds/line.ts';
 import type { SupervisedFeeds } from '../feeds/supervised-feeds.ts';
 import type { Traffic, TrafficTap } from '../feeds/traffic-tap.ts';
 import type { Logger } from '../operations/logger.ts';
+import { saysReadingBack } from './backfill-feed.ts';
 import { feedEvent } from './feed-event.ts';
+import type { HeardBatch } from './joined-stream.ts';
 import { KnownPast } from './known-past.ts';
 import { MissedCandles } from './missed-candles.ts';
 import { MissedTrades } from './missed-trades.ts';
@@ -45,6 +48,9 @@ export type LeaderOptions = {
   /** Told of what was rejected, as it is worth a word; the log by default. */
   readonly onRejectionSample?: (sample: RejectionSample) => void;
 };
+
+/** How the stream begins anew for a node that follows it. */
+export type Joining = Pick<ReceivedSnapshot, 'events' | 'reason'>;
 
 /** Order books that wait for their turn, and minutes that wait for their end, are looked at this often. */
 const FLUSH_INTERVAL_MS = 25;
@@ -196,10 +202,31 @@ export class Leader {
     for (const symbol of symbols) this.converter.resolve(exchange, symbol, false, now);
   }
 
-  /** While another node leads: what its stream carries, so that this one continues where it leaves off. */
-  remember(event: Trade | Candle | TradeGap, now: EpochMillis): void {
-    if (event.type !== 'candle') this.missedTrades.remember(event);
-    if (event.type !== 'gap') this.converter.remember(event, now);
+  /** While another node leads: what its stream carries, so that this one continues where it leaves off (rule TRD1). */
+  heard(batch: HeardBatch): void {
+    // The leader before this one was interrupted for good, and may have had something to read back.
+    if (batch.first === 1) this.missedTrades.doubt();
+    this.knownPast.heard(batch);
+    this.#published(batch.events);
+  }
+
+  /** The stream begins anew for this node, with this state. */
+  joined({ events, reason }: Joining): void {
+    // Trades were published that this node has not heard of: it cannot tell them from missed ones.
+    if (reason === 'lost') this.missedTrades.forget();
+    this.#published(events);
+    // Who took a wrong turn lacks nothing of what lies before it.
+    if (reason !== 'diverged') this.knownPast.begin(this.#options.clock.now(), events);
+  }
+
+  #published(events: readonly MarketEvent[]): void {
+    const now = this.#options.clock.now();
+    for (const event of events) {
+      if (event.type === 'trade' || event.type === 'gap') this.missedTrades.remember(event);
+      if (event.type === 'trade' || event.type === 'candle') this.converter.remember(event, now);
+      if (event.type === 'feed' && event.state !== 'live') this.missedTrades.doubt(event.exchange);
+      if (saysReadingBack(event) === false) this.missedTrades.trust(event.exchange);
+    }
   }
 
   /**

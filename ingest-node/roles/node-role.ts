@@ -10,7 +10,6 @@ import type { SessionRegistry } from '../distribution/session-registry.ts';
 import type { Infrastructure } from '../infrastructure/composite-service.ts';
 import type { LeaderElection, LeaderInfo, LeadershipEvent, Term } from '../leadership/leader-election.ts';
 import type { Logger } from '../operations/logger.ts';
-import { saysReadingBack } from './backfill-feed.ts';
 import { type HeardBatch, JoinedStream } from './joined-stream.ts';
 import type { Leader } from './leader.ts';
 import { OwedEvents } from './owed-events.ts';
@@ -261,32 +260,21 @@ export class NodeRole {
     else this.#owed.keep(events);
   }
 
-  #begunAnew({ events, position, lineage, reason }: ReceivedSnapshot): void {
-    // Trades were published that this node has not heard of: it cannot tell them from missed ones.
-    if (reason === 'lost') this.leader.missedTrades.forget();
+  #begunAnew(snapshot: ReceivedSnapshot): void {
+    const { events, position, lineage, reason } = snapshot;
+    this.leader.joined({ events, reason });
     this.#published(events);
-    // Who took a wrong turn lacks nothing of what lies before it.
-    if (reason === 'diverged') return;
-    this.leader.knownPast.begin(this.#options.clock.now(), events);
-    this.#joined.begin(position, lineage);
+    if (reason !== 'diverged') this.#joined.begin(position, lineage);
   }
 
   #heard(batch: HeardBatch): void {
-    // The leader before this one was interrupted for good, and may have had something to read back.
-    if (batch.first === 1) this.leader.missedTrades.doubt();
-    this.leader.knownPast.heard(batch);
+    this.leader.heard(batch);
     this.#published(batch.events);
   }
 
   /** Another node has published these (rule TRD1). */
   #published(events: readonly MarketEvent[]): void {
-    const now = this.#options.clock.now();
-    for (const event of events) {
-      if (event.type === 'trade' || event.type === 'candle' || event.type === 'gap') this.leader.remember(event, now);
-      if (event.type === 'feed' && event.state !== 'live') this.leader.missedTrades.doubt(event.exchange);
-      if (saysReadingBack(event) === false) this.leader.missedTrades.trust(event.exchange);
-      this.#owed.published(event);
-    }
+    for (const event of events) this.#owed.published(event);
   }
 
   #follow(): void {
