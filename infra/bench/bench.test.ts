@@ -69,7 +69,10 @@ describe('bench', () => {
       expect(speedupOverTardis !== null).toBe(channel === 'trade');
     }
     expect(JSON.parse(JSON.stringify(compared))).toEqual(compared);
-    expect(convertTable(compared)).toContain('upbit orderbook');
+    const table = convertTable(compared);
+    expect(table).toContain('upbit orderbook');
+    expect(table).toContain('× tardis: over 3 of 13 channels; it gives nothing for binance ticker, ');
+    expect(table).not.toContain('× ccxt:');
   });
 
   it('compares a rival only where it gives something for every frame, each time', () => {

@@ -30,7 +30,10 @@ export type GroupRatios = {
 
 type Means = Pick<GroupRatios, 'toJsonParse' | 'speedupOverCcxt' | 'speedupOverTardis'>;
 
-/** Means are geometric, and every channel counts alike, however many frames of it were captured. */
+/**
+ * Means are geometric, and every channel counts alike, however many frames of it were captured. That against a rival is over
+ * the channels that it carries.
+ */
 export type ConvertResult = Means & {
   readonly bench: 'convert';
   readonly node: string;

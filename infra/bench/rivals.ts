@@ -6,11 +6,11 @@
  * - tardis-dev (https://github.com/tardis-dev/tardis-node): each frame is parsed and shown to the exchange's mappers for
  *   trades, books and best quotes, as its real-time stream does.
  *
- * Two kinds of frames take a word to be understood by them: ccxt knows Upbit's candles of a second only and gets those of a
- * minute under that name; tardis-dev gives changes of a book once it has a snapshot, and gets an empty one.
+ * tardis-dev gives changes of a book once it has a snapshot, and gets an empty one.
  *
  * Neither keeps exact digits: both turn numbers into doubles. A rival takes part in a group only if it gives something
- * for every frame of it.
+ * for every frame of it: so ccxt in none of Upbit's minute candles, because it has a handler for those of a second alone and
+ * drops these.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -105,14 +105,9 @@ async function loadCcxt(): Promise<Rival> {
       };
       // A book of ccxt's exists once a snapshot came.
       for (const frame of group.frames) convert(Buffer.from(frame.toString().replace('"REALTIME"', '"SNAPSHOT"')));
-      const renamed = new Map(group.frames.map(frame => [frame, inCcxtsWords(frame)]));
-      return onlyIfItCarries(group, frame => convert(renamed.get(frame)!));
+      return onlyIfItCarries(group, convert);
     },
   };
-}
-
-function inCcxtsWords(frame: Buffer): Buffer {
-  return Buffer.from(frame.toString().replace('"candle.1m"', '"candle.1s"'));
 }
 
 function toCcxtMarket(exchange: CcxtExchange, { nativeCode, symbol, base, quote }: Instrument): object {

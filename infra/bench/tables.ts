@@ -1,6 +1,7 @@
 /** The results as a person reads them. */
-import type { ConvertResult } from './convert-bench.ts';
+import type { ConvertResult, GroupRatios } from './convert-bench.ts';
 import type { IngestResult } from './ingest-bench.ts';
+import type { RivalName } from './rivals.ts';
 
 export function convertTable(result: ConvertResult): string {
   const rows = [
@@ -18,7 +19,18 @@ export function convertTable(result: ConvertResult): string {
   return [
     `Node ${result.node}, ${result.frames} frames${rivals.join('')}`,
     ...aligned([['', 'frames', 'bytes', 'µs', '÷ JSON.parse', '× ccxt', '× tardis'], ...rows]),
+    ...shareOf('ccxt', result, group => group.speedupOverCcxt),
+    ...shareOf('tardis', result, group => group.speedupOverTardis),
   ].join('\n');
+}
+
+/** Which channels a rival is compared on; nothing of one that is not there. */
+function shareOf(name: RivalName, result: ConvertResult, ratio: (of: GroupRatios) => number | null): string[] {
+  if (result.rivals[name] === undefined) return [];
+  const without = result.byChannel.filter(group => ratio(group) === null);
+  const names = without.map(({ exchange, channel }) => `${exchange} ${channel}`);
+  const share = `× ${name}: over ${result.byChannel.length - without.length} of ${result.byChannel.length} channels`;
+  return [names.length === 0 ? share : `${share}; it gives nothing for ${names.join(', ')}`];
 }
 
 export function ingestTable(result: IngestResult): string {

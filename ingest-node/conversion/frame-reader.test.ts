@@ -285,6 +285,20 @@ describe('frame reader', () => {
     expect(growth).toBeLessThan(3_000_000);
   });
 
+  it('reads any number of layouts, known, forgotten and met again', () => {
+    const frame = new FrameReader();
+    const { p, q, list } = frame.keys({ p: 'p', q: 'q', list: 'list' });
+    const layouts = Array.from({ length: 1_000 }, (_, i) => i);
+    for (const i of [...layouts, ...layouts.toReversed(), ...layouts]) {
+      const text = `{"a${i % 40}":0,"p":${i},"list":[{"b${i}":0,"q":1}, {"q":2,"c${i}":0}],"d${i}":{"q":0},"q":${i + 1}}`;
+      expect(frame.read(Buffer.from(text))).toBeNull();
+      const rows = frame.member(frame.root, list);
+      const found = [frame.member(frame.root, p), frame.member(frame.root, q)];
+      for (let row = frame.first(rows); row < frame.end(rows); row = frame.next(row)) found.push(frame.member(row, q));
+      expect(found.map(node => frame.decimal(node))).toEqual([`${i}`, `${i + 1}`, '1', '2']);
+    }
+  });
+
   it('has limits: 4 MiB, 64 arrays or objects inside one another', () => {
     const nested = (depth: number): Buffer => Buffer.from('['.repeat(depth) + ']'.repeat(depth));
     expect(learned.read(nested(64))).toBeNull();

@@ -17,8 +17,10 @@ import * as ascii from './ascii-text.ts';
 import * as layout from './frame-notes.ts';
 import { FrameScanner, MAX_BYTES, MAX_DEPTH, RAW_START_BYTES } from './frame-scanner.ts';
 import type { KnownKey } from './known-keys.ts';
+import * as known from './known-keys.ts';
 import { KnownTexts } from './known-texts.ts';
 import { type LosslessRefusal, type LosslessValue, parseLosslessJson } from './lossless-json.ts';
+import * as quads from './quads.ts';
 
 // Local names, for the reason that `frame-scanner.ts` gives.
 const {
@@ -47,6 +49,8 @@ const {
   ZERO_NUMBER,
 } = layout;
 const { asciiText } = ascii;
+const { layoutOf } = known;
+const { fourDigits } = quads;
 
 /** Index of a value in the notes of the frame that was read last. */
 export type FrameNode = number;
@@ -96,15 +100,17 @@ export class FrameReader extends FrameScanner {
   /** Of an object, the last value of this key. */
   member(node: FrameNode, key: FrameKey): FrameNode {
     const notes = this.notes;
-    if ((notes[node]! & KIND_MASK) !== OBJECT || (notes[node + KEY_BITS]! & key.bit) === 0) return ABSENT;
+    const bits = notes[node + KEY_BITS]!;
+    if ((notes[node]! & KIND_MASK) !== OBJECT || (bits & key.bit) === 0) return ABSENT;
     const end = notes[node + AFTER]!;
     const depth = (notes[node]! & (KEY_UNIT - 1)) >> KIND_BITS;
     const tag = key.id * KEY_UNIT + (depth + 1) * DEPTH_UNIT;
-    const usual = node + key.place;
+    const layout = layoutOf(bits);
+    const usual = node + key.offsets[layout]!;
     if (usual < end && (notes[usual]! & ~KIND_MASK) === tag) return usual;
     for (let at = node + NOTE_LENGTH; at < end; at = this.next(at)) {
       if ((notes[at]! & ~KIND_MASK) !== tag) continue;
-      key.place = at - node;
+      key.offsets[layout] = at - node;
       return at;
     }
     return ABSENT;
@@ -172,6 +178,20 @@ export class FrameReader extends FrameScanner {
       return this.#knownTexts.at(this.bytes, this.view, this.notes[node + START]!, this.notes[node + END]!);
     }
     return isPlainNumber(kind) || kind === RICH_TEXT ? (this.value(node) as string) : null;
+  }
+
+  /** As {@link decimal}, in a step, for a number that stands there canonically but for trailing zeros; `null` for all else. */
+  plain(node: FrameNode): Decimal | null {
+    const notes = this.notes;
+    if (!isPlainNumber(notes[node]! & KIND_MASK)) return null;
+    return asciiText(this.bytes, notes[node + START]!, notes[node + END]!);
+  }
+
+  /** The same for one above zero. */
+  plainPositive(node: FrameNode): Decimal | null {
+    const notes = this.notes;
+    if ((notes[node]! & KIND_MASK) !== POSITIVE) return null;
+    return asciiText(this.bytes, notes[node + START]!, notes[node + END]!);
   }
 
   /** The number that a value spells; `null` when it spells none. */
@@ -278,7 +298,9 @@ export class FrameReader extends FrameScanner {
     const end = this.notes[node + END]!;
     if (end - start > LONGEST_COUNT) return null;
     let count = 0;
-    for (let at = start; at < end; at += 1) count = count * 10 + bytes[at]! - ZERO;
+    let at = start;
+    for (; at + 4 <= end; at += 4) count = count * 10_000 + fourDigits(this.view, at);
+    for (; at < end; at += 1) count = count * 10 + bytes[at]! - ZERO;
     return count;
   }
 

@@ -2,14 +2,15 @@
  * Checks that a frame is JSON and notes where its values stand; `frame-reader.ts` answers what they are.
  *
  * How: the frame is copied in front of a zero byte, which is no part of any JSON, so no loop looks for the end. One pass
- * writes four integers per value; members of undeclared keys are checked like all others, and their notes written over.
- * Keys are compared with the one that came at this place last time. While the digits of a number are passed, it shows where
- * its canonical spelling ends, so most numbers are read once.
+ * writes four integers per value, and nothing for one of an undeclared key, which is only checked. Keys are compared with the
+ * one that came at this place last time. While the digits of a number are passed, it shows where its canonical spelling ends,
+ * so most numbers are read once.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import * as decimal from '../../shared/model/decimal.ts';
+import * as ascii from './ascii-text.ts';
 import * as layout from './frame-notes.ts';
-import type { KnownKey } from './known-keys.ts';
+import type { KeyPlace } from './known-keys.ts';
 import * as known from './known-keys.ts';
 import { writePlainNumber } from './plain-number.ts';
 import * as quads from './quads.ts';
@@ -31,6 +32,7 @@ const {
   KIND_MASK,
   NEGATIVE,
   NOTE_LENGTH,
+  NOTHING,
   NULL,
   nextNote,
   OBJECT,
@@ -44,10 +46,11 @@ const {
   ZERO_NUMBER,
 } = layout;
 const { endOfDigits, endOfPlain, withoutZeros } = quads;
-const { KnownKeys, QUICK_KEY_LENGTH, standsAt, UNDECLARED } = known;
+const { KnownKeys, standsAt, UNDECLARED } = known;
 const { MAX_DECIMAL_LENGTH } = decimal;
+const { asciiText } = ascii;
 
-/** In place of depth and key: the value of an undeclared key, whose notes are written over. */
+/** In place of depth and key: the value of an undeclared key. What a container of it holds is written over. */
 const SKIPPED = -1 << KIND_BITS;
 
 const SPACE = 0x20;
@@ -57,22 +60,26 @@ const COMMA = 0x2c;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
+const NINE = 0x39;
 const COLON = 0x3a;
 const UPPER_E = 0x45;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
 const LOWER_E = 0x65;
+const LOWER_F = 0x66;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 export const MAX_BYTES = 4 * 1024 * 1024;
 export const MAX_DEPTH = 64;
-/** Room for frames of this size is kept; what a larger one took is given back after it. */
+/** Room for frames of this size is kept; what a larger one took is given back after it. Notes have room for this size first. */
 const USUAL_BYTES = 32 * 1024;
+const FIRST_BYTES = 4 * 1024;
 /** Bytes are looked at four at a time, also backwards. */
 const FRAME_START = 4;
-const USUAL_NOTES = 4096 * NOTE_LENGTH;
+/** A value takes a byte or more, and most of them two; some are noted twice, when they are asked for as they were written. */
+const notesFor = (bytes: number): number => NOTE_LENGTH * (bytes + 4 * MAX_DEPTH);
 /** Room behind the frame for numbers that are written out. Those for which none is left are read more slowly. */
 const PLAIN_NUMBERS_BYTES = 4 * 1024;
 const BYTES_ROOM = FRAME_START + USUAL_BYTES + 1 + PLAIN_NUMBERS_BYTES;
@@ -82,9 +89,8 @@ export const RAW_START_BYTES = 4;
 const LONGEST_PLAIN_NUMBER = 3 * MAX_DECIMAL_LENGTH;
 /** Larger exponents are too large, whatever they are. */
 const MAX_EXPONENT = 1000;
-const WORDS: readonly (Uint8Array | undefined)[] = [
-  ...[undefined, Buffer.from('null'), Buffer.from('false'), Buffer.from('true')],
-];
+/** Four bytes of each word, `false` from its second one. */
+const [TRUE_QUAD, ALSE_QUAD, NULL_QUAD] = ['true', 'alse', 'null'].map(word => Buffer.from(word).readInt32LE());
 
 const REFUSAL = new SyntaxError('not JSON');
 
@@ -92,11 +98,11 @@ export abstract class FrameScanner {
   protected readonly knownKeys = new KnownKeys();
   protected bytes = Buffer.alloc(BYTES_ROOM);
   protected view = viewOf(this.bytes);
-  protected notes: Int32Array = new Int32Array(USUAL_NOTES);
+  protected notes: Int32Array = new Int32Array(notesFor(FIRST_BYTES));
   /** Where the frame ends in {@link bytes}. */
   protected frameEnd = FRAME_START;
-  /** Of each container around the place that is read: the key before. */
-  readonly #contexts = new Array<KnownKey>(MAX_DEPTH).fill(this.knownKeys.root);
+  /** Of each container around the place that is read: the key that it hangs on. */
+  readonly #contexts = new Array<KeyPlace>(MAX_DEPTH).fill(this.knownKeys.root);
   #keyEnd = 0;
   /** Where the next number is written out. */
   #plainEnd = 0;
@@ -115,8 +121,9 @@ export abstract class FrameScanner {
     if (length > USUAL_BYTES || this.bytes.length > BYTES_ROOM) {
       this.bytes = Buffer.alloc(FRAME_START + Math.max(length, USUAL_BYTES) + 1 + PLAIN_NUMBERS_BYTES);
       this.view = viewOf(this.bytes);
-      this.notes = new Int32Array(USUAL_NOTES);
+      this.notes = new Int32Array(notesFor(Math.max(length, FIRST_BYTES)));
     }
+    if (notesFor(length) > this.notes.length) this.notes = new Int32Array(notesFor(Math.min(2 * length, USUAL_BYTES)));
     this.bytes.set(frame, FRAME_START);
     this.bytes[FRAME_START + length] = 0;
     this.frameEnd = FRAME_START + length;
@@ -135,18 +142,19 @@ export abstract class FrameScanner {
   protected pass(from: number, firstNote: number): number {
     const bytes = this.bytes;
     const view = this.view;
+    const notes = this.notes;
     const contexts = this.#contexts;
-    let notes = this.notes;
     let at = from;
     let top = firstNote;
     let depth = 0;
-    /** The key that the next value hangs on, and what its note says of depth and key. */
-    let key = this.knownKeys.root;
+    /** What the note of the next value says of depth and key. */
     let tag = 0;
-    /** Of the container around it: its note, whether it is an object, and the key before, at first the one it hangs on. */
+    /** Of the container around it: its note, whether it is an object and what bits its keys have so far. */
     let container = 0;
     let isObject = false;
-    let context = key;
+    let bits = 0;
+    /** The key before, at first the one that the container hangs on. */
+    let context = this.knownKeys.root;
 
     for (;;) {
       let byte = bytes[at]!;
@@ -154,52 +162,50 @@ export abstract class FrameScanner {
         at = endOfSpace(bytes, at);
         byte = bytes[at]!;
       }
-      if (top + 2 * NOTE_LENGTH > notes.length) notes = this.#makeRoomForNotes();
       let isFirst = false;
       if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         if (depth === MAX_DEPTH) throw REFUSAL;
+        notes[container + KEY_BITS] = bits;
         contexts[depth] = context;
         depth += 1;
         isObject = byte === OPEN_BRACE;
         notes[top] = (isObject ? OBJECT : ARRAY) | tag;
-        notes[top + KEY_BITS] = 0;
         notes[top + START] = at;
         notes[top + PARENT] = container;
         container = top;
-        context = key;
+        bits = 0;
         isFirst = true;
         top += NOTE_LENGTH;
         at += 1;
       } else {
         const start = byte === QUOTE ? at + 1 : at;
-        at = passPlainNumber(bytes, view, start, notes, top);
+        const mayBeNumber = bytes[start]! <= NINE && (tag >= 0 || byte !== QUOTE);
+        at = mayBeNumber ? passPlainNumber(bytes, view, start, notes, top, tag) : start;
         if (byte === QUOTE) {
           if (at === start || bytes[at] !== QUOTE) {
             at = endOfPlain(view, at);
             const isRich = bytes[at] !== QUOTE;
             if (isRich) at = this.#passRichString(start, at);
-            notes[top] = isRich ? RICH_TEXT : TEXT;
+            notes[top] = (isRich ? RICH_TEXT : TEXT) | tag;
             notes[top + START] = start;
             notes[top + END] = at;
           }
           at += 1;
         } else if (at === start || bytes[at] === LOWER_E || bytes[at] === UPPER_E) {
-          at = this.#passOddValue(start, notes, top);
+          at = this.#passOddValue(start, notes, top, tag);
         }
-        notes[top] = notes[top]! | tag;
         if (tag >= 0) top += NOTE_LENGTH;
       }
 
       // Nearly always another member comes, the one that came here last time.
-      const expected: KnownKey | null = isObject && !isFirst && bytes[at] === COMMA ? context.next : null;
-      if (expected !== null && standsAt(view, at + 1, expected)) {
-        key = expected;
-        at += key.length + 1;
+      let place: KeyPlace | null = isFirst ? context.inner : context.next;
+      const keyAt = isFirst ? at : at + 1;
+      if (isObject && place !== null && (isFirst || bytes[at] === COMMA) && standsAt(view, keyAt, place)) {
+        at = keyAt + place.length;
       } else {
         // Or another item of an array.
         if (!isObject && !isFirst && bytes[at] === COMMA && depth > 0) {
           at += 1;
-          key = context;
           tag = depth * DEPTH_UNIT;
           continue;
         }
@@ -214,10 +220,12 @@ export abstract class FrameScanner {
           at += 1;
           isFirst = false;
           const parent = notes[container + PARENT]!;
+          notes[container + KEY_BITS] = bits;
           notes[container + AFTER] = top;
           if (notes[container]! < 0) top = container;
           container = parent;
           isObject = (notes[container]! & KIND_MASK) === OBJECT;
+          bits = notes[container + KEY_BITS]!;
           depth -= 1;
           context = contexts[depth]!;
         }
@@ -226,30 +234,18 @@ export abstract class FrameScanner {
           at += 1;
         }
         if (!isObject) {
-          key = context;
           tag = depth * DEPTH_UNIT;
           continue;
         }
-        at = endOfSpace(bytes, at);
-        const usual: KnownKey | null = isFirst ? context.inner : context.next;
-        if (usual !== null && standsAt(view, at, usual)) {
-          key = usual;
-          at += key.length;
-        } else {
-          key = this.#unexpectedKey(at);
-          at = this.#keyEnd;
-          const quick = key.length < QUICK_KEY_LENGTH ? null : key;
-          if (isFirst) context.inner = quick;
-          else context.next = quick;
-        }
+        place = this.#keyAt(at, context, isFirst);
+        at = this.#keyEnd;
       }
-      context = key;
-      if (key.id === UNDECLARED) tag = SKIPPED;
+      context = place;
+      if (place.tag === UNDECLARED) tag = SKIPPED;
       else {
-        tag = key.id * KEY_UNIT + depth * DEPTH_UNIT;
-        const bits = notes[container + KEY_BITS]!;
-        if ((bits & key.bit) !== 0) this.#forget(container, top, tag);
-        notes[container + KEY_BITS] = bits | key.bit;
+        tag = place.tag + depth * DEPTH_UNIT;
+        if ((bits & place.bit) !== 0) this.#forget(container, top, tag);
+        bits |= place.bit;
       }
     }
   }
@@ -263,20 +259,15 @@ export abstract class FrameScanner {
   }
 
   /** A word, or a number with an exponent, `-0`, or a very long one; or nothing that may stand there. */
-  #passOddValue(start: number, notes: Int32Array, top: number): number {
+  #passOddValue(start: number, notes: Int32Array, top: number, tag: number): number {
     const bytes = this.bytes;
-    let at = start;
-    const byte = bytes[at];
-    if (byte === 0x74 || byte === 0x66 || byte === 0x6e) {
-      const kind = byte === 0x74 ? TRUE : byte === 0x66 ? FALSE : NULL;
-      for (const expected of WORDS[kind]!) {
-        if (bytes[at] !== expected) throw REFUSAL;
-        at += 1;
-      }
-      notes[top] = kind;
+    const word = wordAt(this.view, start);
+    if (word !== NOTHING) {
+      notes[top] = word | tag;
       notes[top + START] = start;
-      return at;
+      return start + (word === FALSE ? 5 : 4);
     }
+    let at = start;
     if (bytes[at] === MINUS) at += 1;
     at = bytes[at] === ZERO ? at + 1 : this.#passDigits(at);
     if (bytes[at] === POINT) at = this.#passDigits(at + 1);
@@ -294,7 +285,7 @@ export abstract class FrameScanner {
     const hasRoom = plainStart + LONGEST_PLAIN_NUMBER <= bytes.length;
     const end = isShort && hasRoom ? writePlainNumber(bytes, start, mantissaEnd, exponent, plainStart) : -1;
     if (end === -1) {
-      notes[top] = TEXT;
+      notes[top] = TEXT | tag;
       notes[top + START] = start;
       notes[top + END] = at;
       return at;
@@ -303,7 +294,7 @@ export abstract class FrameScanner {
     while (integerEnd < end && bytes[integerEnd] !== POINT) integerEnd += 1;
     this.#plainEnd = end;
     this.view.setInt32(plainStart - RAW_START_BYTES, start);
-    notes[top] = bytes[start] === MINUS ? NEGATIVE : POSITIVE;
+    notes[top] = (bytes[start] === MINUS ? NEGATIVE : POSITIVE) | tag;
     notes[top + START] = plainStart;
     notes[top + END] = end;
     notes[top + INTEGER_END] = integerEnd;
@@ -336,9 +327,15 @@ export abstract class FrameScanner {
     return at;
   }
 
-  /** The key whose quote is at `quote`; `#keyEnd` is then behind its colon. */
-  #unexpectedKey(quote: number): KnownKey {
+  /** The key that begins at `from`, or behind white space; `#keyEnd` is then behind its colon. */
+  #keyAt(from: number, context: KeyPlace, isFirst: boolean): KeyPlace {
     const bytes = this.bytes;
+    const quote = endOfSpace(bytes, from);
+    const known = this.knownKeys.knownAt(this.view, quote, context, isFirst);
+    if (known !== null) {
+      this.#keyEnd = quote + known.length;
+      return known;
+    }
     if (bytes[quote] !== QUOTE) throw REFUSAL;
     const start = quote + 1;
     let at = endOfPlain(this.view, start);
@@ -347,15 +344,8 @@ export abstract class FrameScanner {
     const colon = endOfSpace(bytes, at + 1);
     if (bytes[colon] !== COLON) throw REFUSAL;
     this.#keyEnd = colon + 1;
-    if (!isRich) return this.knownKeys.at(bytes, start, at);
-    return this.knownKeys.rare(JSON.parse(bytes.toString('utf8', quote, at + 1)));
-  }
-
-  #makeRoomForNotes(): Int32Array {
-    const notes = new Int32Array(2 * this.notes.length);
-    notes.set(this.notes);
-    this.notes = notes;
-    return notes;
+    const text = isRich ? JSON.parse(bytes.toString('utf8', quote, at + 1)) : asciiText(bytes, start, at);
+    return this.knownKeys.meet(text, context, isFirst);
   }
 }
 
@@ -363,7 +353,14 @@ export abstract class FrameScanner {
  * Passes the number that begins at `start` and notes where its text is. Answers where it ends, which may be before an
  * exponent; `start` for what is no number or is not spelled canonically by these digits.
  */
-function passPlainNumber(bytes: Buffer, view: DataView, start: number, notes: Int32Array, top: number): number {
+function passPlainNumber(
+  bytes: Buffer,
+  view: DataView,
+  start: number,
+  notes: Int32Array,
+  top: number,
+  tag: number,
+): number {
   const integerStart = bytes[start] === MINUS ? start + 1 : start;
   const integerEnd = endOfDigits(view, integerStart);
   if (integerEnd === integerStart || (bytes[integerStart] === ZERO && integerEnd > integerStart + 1)) return start;
@@ -379,11 +376,19 @@ function passPlainNumber(bytes: Buffer, view: DataView, start: number, notes: In
   const isZero = bytes[integerStart] === ZERO && end === integerEnd;
   const isNegative = integerStart > start;
   if (isZero && isNegative) return start;
-  notes[top] = isZero ? ZERO_NUMBER : isNegative ? NEGATIVE : POSITIVE;
+  notes[top] = (isZero ? ZERO_NUMBER : isNegative ? NEGATIVE : POSITIVE) | tag;
   notes[top + START] = start;
   notes[top + END] = end;
   notes[top + INTEGER_END] = integerEnd;
   return at;
+}
+
+/** Which word begins there; `NOTHING` for anything else. */
+function wordAt(view: DataView, at: number): number {
+  const quad = view.getInt32(at, true);
+  if (quad === TRUE_QUAD) return TRUE;
+  if (quad === NULL_QUAD) return NULL;
+  return view.getInt8(at) === LOWER_F && view.getInt32(at + 1, true) === ALSE_QUAD ? FALSE : NOTHING;
 }
 
 function viewOf(bytes: Buffer): DataView {

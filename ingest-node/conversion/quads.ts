@@ -33,6 +33,14 @@ export function endOfPlain(view: DataView, from: number): number {
   }
 }
 
+/** The number that four digits spell. */
+export function fourDigits(view: DataView, at: number): number {
+  const digits = view.getInt32(at, true) - 0x30303030;
+  // First each pair becomes a number of its own, in the lower byte of its half.
+  const pairs = digits * 10 + (digits >>> 8);
+  return (pairs & 0xff) * 100 + ((pairs >>> 16) & 0xff);
+}
+
 /** Index of the first byte, in memory, whose highest bit is set. */
 function firstByte(highBits: number): number {
   return (31 - Math.clz32(highBits & -highBits)) >> 3;

@@ -26,6 +26,8 @@ import { decimalOf, describe, FieldReader, isRecord } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
 
 const { frame, KEYS } = binanceFrame;
+/** Used again for each record. */
+const fields = new FrameFields(frame);
 
 /** The stream that replaces `depth20` for books built from changes. */
 export const DELTA_STREAM = 'depth@100ms';
@@ -57,7 +59,7 @@ function judge({ first, last }: Pick<BookDelta, 'first' | 'last'>, sequence: num
 
 /** A `depthUpdate` record. Zero sizes stay: they say that a level is gone. */
 export function toBookDelta(data: FrameNode, { symbol, nativeCode }: Instrument): BookDelta | Rejection {
-  const fields = new FrameFields(frame, data);
+  fields.begin(data);
   const exchangeTime = fields.optionalTime(KEYS.E, 'ms');
   const [first, last] = [sequenceOf(fields.id(KEYS.U)), sequenceOf(fields.id(KEYS.u))];
   const [bids, asks] = [changesIn(frame.member(data, KEYS.b)), changesIn(frame.member(data, KEYS.a))];

@@ -16,5 +16,8 @@ const KEYS = frame.keys({
   ...{ lastUpdateId: 'lastUpdateId', bids: 'bids', asks: 'asks' },
 });
 
+/** Market data names its instrument or a book. */
+const ANY_DATA_KEY = keySetOf({ s: KEYS.s, lastUpdateId: KEYS.lastUpdateId });
+
 /** To be taken apart where it is imported: local names are quicker than imported ones. */
-export const binanceFrame = { frame, KEYS, CONTROL_KEYS, ANY_CONTROL_KEY: keySetOf(CONTROL_KEYS) };
+export const binanceFrame = { frame, KEYS, CONTROL_KEYS, ANY_CONTROL_KEY: keySetOf(CONTROL_KEYS), ANY_DATA_KEY };

@@ -10,12 +10,15 @@ import type { Candle } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { FrameNode } from '../conversion/frame-reader.ts';
 import { binanceFrame } from './binance-frame.ts';
-import { findCandleFault } from './candle-fault.ts';
+import { findFrameCandleFault } from './candle-fault.ts';
 import { type Outcome, rejection } from './conversion-builder.ts';
 import { channelNameOf } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
 
 const { frame, KEYS } = binanceFrame;
+const PRICES = { open: KEYS.o, high: KEYS.h, low: KEYS.l, close: KEYS.c };
+/** Of the record and of the candle inside, used again for each. */
+const [outer, fields] = [new FrameFields(frame), new FrameFields(frame)];
 
 /** Base volume is `v`, quote volume `q`; `V` and `Q` are the takers' share of them. */
 export function toCandle(data: FrameNode, instrument: Instrument | undefined, receivedTime: EpochMillis): Outcome {
@@ -35,7 +38,8 @@ export function toCandle(data: FrameNode, instrument: Instrument | undefined, re
   if (isClosed === null) {
     return rejection(channel, 'invalidField', `x: ${describeNode(frame, frame.member(kline, KEYS.x))}`);
   }
-  const [outer, fields] = [new FrameFields(frame, data), new FrameFields(frame, kline)];
+  outer.begin(data);
+  fields.begin(kline);
   const candle: Candle = {
     type: 'candle',
     offset: 0,
@@ -53,6 +57,6 @@ export function toCandle(data: FrameNode, instrument: Instrument | undefined, re
     quoteVolume: fields.optionalAmount(KEYS.q),
     closed: isClosed,
   };
-  const fault = outer.fault ?? fields.fault ?? findCandleFault(candle);
+  const fault = outer.fault ?? fields.fault ?? findFrameCandleFault(candle, fields, PRICES);
   return fault === null ? [candle] : rejection(channel, 'invalidField', fault);
 }

@@ -38,7 +38,10 @@ import type { Conversion, ExchangeAdapter, InstrumentIndex } from './exchange-ad
 import { channelNameOf, describe, numberIn } from './field-reader.ts';
 import { describeNode, FrameFields } from './frame-fields.ts';
 
-const { ANY_CONTROL_KEY, CONTROL_KEYS, frame, KEYS } = binanceFrame;
+const { ANY_CONTROL_KEY, ANY_DATA_KEY, CONTROL_KEYS, frame, KEYS } = binanceFrame;
+/** Used again for each record. */
+const fields = new FrameFields(frame);
+const [bidSide, askSide] = [new BookSide(frame, 'bid'), new BookSide(frame, 'ask')];
 
 const CHANNELS = ['trade', 'ticker', 'depth20', 'bookTicker', 'kline_1m'] as const;
 /** A connection carries at most 1024 streams; 200 instruments on 5 channels leave headroom. */
@@ -102,7 +105,7 @@ function convert(bytes: Uint8Array, receivedTime: EpochMillis, instruments: Inst
   const wrapped = frame.member(frame.root, KEYS.data);
   const isCombined = frame.isText(stream) && frame.isThere(wrapped);
   const data = isCombined ? wrapped : frame.root;
-  const message = controlMessage(data);
+  const message = mayBeControl(data) ? controlMessage(data) : null;
   if (message !== null) return message;
   const context = { stream: isCombined ? stream : ABSENT, receivedTime, instruments };
   if (!frame.isArray(data)) return conversionOf(convertRecord(data, context), quoteSequenceOf(data));
@@ -114,10 +117,13 @@ function convert(bytes: Uint8Array, receivedTime: EpochMillis, instruments: Inst
   return out.conclude();
 }
 
+/** A quick look at the keys; {@link controlMessage} decides. */
+function mayBeControl(data: FrameNode): boolean {
+  return frame.mayHold(data, ANY_CONTROL_KEY) || !frame.mayHold(data, ANY_DATA_KEY);
+}
+
 /** Frames that carry no market data; `null` for all others. Errors come bare in the documents, wrapped on the wire. */
 function controlMessage(data: FrameNode): Conversion | null {
-  const isData = frame.isThere(frame.member(data, KEYS.s)) || frame.isThere(frame.member(data, KEYS.lastUpdateId));
-  if (isData && !frame.mayHold(data, ANY_CONTROL_KEY)) return null;
   if (frame.text(frame.member(data, KEYS.e)) === 'serverShutdown') return control({ name: 'shutdown' });
   const wrapped = frame.member(data, CONTROL_KEYS.error);
   const error = frame.isObject(wrapped) ? wrapped : data;
@@ -184,7 +190,7 @@ function toTrade(data: FrameNode, context: Context): Outcome {
   const code = frame.member(data, KEYS.s);
   const instrument = instrumentOf(code, context);
   if (instrument === undefined) return unknownInstrument(code, 'trade');
-  const fields = new FrameFields(frame, data);
+  fields.begin(data);
   const buyerIsMaker = frame.flag(frame.member(data, KEYS.m));
   const trade: Trade = {
     type: 'trade',
@@ -203,26 +209,25 @@ function toTrade(data: FrameNode, context: Context): Outcome {
 }
 
 function toTicker(data: FrameNode, context: Context): Outcome {
-  const fields = new FrameFields(frame, data);
+  fields.begin(data);
   const percent = fields.optionalSigned(KEYS.P);
-  return tickerOf(data, 'ticker', fields, fields.optionalSigned(KEYS.p), percent && movePointLeft(percent, 2), context);
+  return tickerOf(data, 'ticker', fields.optionalSigned(KEYS.p), percent && movePointLeft(percent, 2), context);
 }
 
 /** Names no change, but both prices it lies between; the rate is ours, to eight digits. */
 function toTickerFromMini(data: FrameNode, context: Context): Outcome {
-  const fields = new FrameFields(frame, data);
+  fields.begin(data);
   const open = fields.optionalPrice(KEYS.o);
   const change = open && toDecimal(subtractDecimals(fields.positive(KEYS.c), open));
   const rate = open && change && divideDecimals(change, open, 8);
   const changeRate = rate && toDecimal(rate);
-  return tickerOf(data, 'miniTicker', fields, change, changeRate, context);
+  return tickerOf(data, 'miniTicker', change, changeRate, context);
 }
 
 /** Open, high, low, volumes and change are all of the rolling 24 hours. */
 function tickerOf(
   data: FrameNode,
   channel: string,
-  fields: FrameFields,
   change: Decimal | null,
   changeRate: Decimal | null,
   context: Context,
@@ -262,13 +267,15 @@ function toQuote(data: FrameNode, context: Context): Outcome {
   const code = frame.member(data, KEYS.s);
   const instrument = instrumentOf(code, context);
   if (instrument === undefined) return unknownInstrument(code, 'bookTicker');
-  const fields = new FrameFields(frame, data);
+  fields.begin(data);
   const bid = fields.optionalPrice(KEYS.b);
   const bidSize = fields.optionalPrice(KEYS.B);
   const ask = fields.optionalPrice(KEYS.a);
   const askSize = fields.optionalPrice(KEYS.A);
   if (fields.fault !== null) return rejection('bookTicker', 'invalidField', fields.fault);
-  if (isCrossed(bid, ask)) return rejection('bookTicker', 'crossedBook', `${bid} over ${ask}`);
+  if (bid !== null && ask !== null && fields.compare(KEYS.b, KEYS.a) >= 0) {
+    return rejection('bookTicker', 'crossedBook', `${bid} over ${ask}`);
+  }
   const quote: Quote = {
     type: 'quote',
     offset: 0,
@@ -293,9 +300,9 @@ function toBook(data: FrameNode, context: Context): Outcome {
   const code = streamSymbol!.toUpperCase();
   const instrument = context.instruments.get(code);
   if (instrument === undefined) return rejection(channel, 'unknownInstrument', describe(code));
-  const fields = new FrameFields(frame, data);
-  const bids = readSide('bid', frame.member(data, KEYS.bids));
-  const asks = readSide('ask', frame.member(data, KEYS.asks));
+  fields.begin(data);
+  readSide(bidSide, 'bids', frame.member(data, KEYS.bids));
+  readSide(askSide, 'asks', frame.member(data, KEYS.asks));
   const book: OrderBook = {
     type: 'orderBook',
     offset: 0,
@@ -303,11 +310,11 @@ function toBook(data: FrameNode, context: Context): Outcome {
     symbol: instrument.symbol,
     exchangeTime: null,
     receivedTime: context.receivedTime,
-    bids: bids.top(),
-    asks: asks.top(),
+    bids: bidSide.top(),
+    asks: askSide.top(),
     sequence: fields.id(KEYS.lastUpdateId),
   };
-  const fault = fields.fault ?? bids.fault ?? asks.fault;
+  const fault = fields.fault ?? bidSide.fault ?? askSide.fault;
   if (fault !== null) return rejection(channel, 'invalidField', fault);
   const bid = book.bids[0]?.[0] ?? null;
   const ask = book.asks[0]?.[0] ?? null;
@@ -322,11 +329,10 @@ function toDelta(data: FrameNode, context: Context): Outcome {
   return instrument === undefined ? unknownInstrument(code, 'depthUpdate') : toBookDelta(data, instrument);
 }
 
-function readSide(name: 'bid' | 'ask', levels: FrameNode): BookSide {
-  const side = new BookSide(frame, name);
-  if (!frame.isArray(levels)) side.fault = `${name}s: ${describeNode(frame, levels)}`;
+function readSide(side: BookSide, name: 'bids' | 'asks', levels: FrameNode): void {
+  side.begin();
+  if (!frame.isArray(levels)) side.fault = `${name}: ${describeNode(frame, levels)}`;
   for (let level = frame.first(levels), end = frame.end(levels); level < end; level = frame.next(level)) {
     side.add(frame.item(level, 0), frame.item(level, 1));
   }
-  return side;
 }

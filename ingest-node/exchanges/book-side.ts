@@ -6,11 +6,13 @@
  */
 import { compareDecimals, type Decimal } from '../../shared/model/decimal.ts';
 import type { Level, OrderBook, Quote } from '../../shared/model/market-event.ts';
-import { ABSENT, type FrameNode, type FrameReader } from '../conversion/frame-reader.ts';
+import type { FrameKey, FrameNode, FrameReader } from '../conversion/frame-reader.ts';
 import { describeNode } from './frame-fields.ts';
 
 /** Levels per side that an order book event carries. */
 const BOOK_DEPTH = 15;
+/** Room that is kept from one frame to the next: no exchange sends more levels, but a hostile frame may. */
+const USUAL_NODES = 1024;
 
 export class BookSide {
   /** What was wrong with the first bad level; `null` while all is well. */
@@ -19,10 +21,9 @@ export class BookSide {
   readonly #name: 'bid' | 'ask';
   /** What comparing a level with the one behind it gives: bids fall, asks rise. */
   readonly #order: 1 | -1;
-  readonly #levels: Level[] = [];
-  /** Price and size of the levels behind the top, which are made only where they turn out to belong into it. */
-  readonly #rest: FrameNode[] = [];
-  #lastPrice: FrameNode = ABSENT;
+  /** Price and size of each level, and what is left of longer sides. */
+  readonly #nodes: FrameNode[] = [];
+  #length = 0;
   #isSorted = true;
 
   constructor(frame: FrameReader, name: 'bid' | 'ask') {
@@ -31,39 +32,65 @@ export class BookSide {
     this.#order = name === 'bid' ? 1 : -1;
   }
 
+  /** Goes on with another frame. */
+  begin(): void {
+    this.fault = null;
+    if (this.#length > USUAL_NODES) this.#nodes.length = 0;
+    this.#length = 0;
+    this.#isSorted = true;
+  }
+
+  /** Adds the levels of an array of objects; whatever else is in it adds one that is none. */
+  addEach(rows: FrameNode, priceKey: FrameKey, sizeKey: FrameKey): void {
+    const frame = this.#frame;
+    for (let row = frame.first(rows), end = frame.end(rows); row < end; row = frame.next(row)) {
+      this.add(frame.member(row, priceKey), frame.member(row, sizeKey));
+    }
+  }
+
   add(price: FrameNode, size: FrameNode): void {
     const frame = this.#frame;
-    const priceSign = frame.sign(price);
-    const sizeSign = frame.sign(size);
-    if (priceSign === null || sizeSign === null || priceSign < 0 || sizeSign < 0) {
-      this.fault ??= `${this.#name} level: ${describeNode(frame, price)}, ${describeNode(frame, size)}`;
+    if (frame.sign(price) !== 1 || frame.sign(size) !== 1) {
+      this.#dropOrBlame(price, size);
       return;
     }
-    if (priceSign === 0 || sizeSign === 0) return;
-    const last = this.#lastPrice;
-    if (last !== ABSENT && frame.compare(last, price) !== this.#order) this.#isSorted = false;
-    this.#lastPrice = price;
-    if (this.#levels.length < BOOK_DEPTH) this.#make(price, size);
-    else this.#rest.push(price, size);
+    const nodes = this.#nodes;
+    const length = this.#length;
+    if (length > 0 && frame.compare(nodes[length - 2]!, price) !== this.#order) this.#isSorted = false;
+    nodes[length] = price;
+    nodes[length + 1] = size;
+    this.#length = length + 2;
   }
 
   /** The best levels, best first. Notes a `fault` when two levels have the same price. */
   top(): readonly Level[] {
-    return this.#isSorted ? this.#levels : this.#sortedTop();
+    return this.#isSorted ? this.#levels(Math.min(this.#length, 2 * BOOK_DEPTH)) : this.#sortedTop();
   }
 
-  #make(price: FrameNode, size: FrameNode): void {
-    this.#levels.push([this.#frame.decimal(price)!, this.#frame.decimal(size)!]);
+  #levels(length: number): Level[] {
+    const frame = this.#frame;
+    const nodes = this.#nodes;
+    const levels = new Array<Level>(length / 2);
+    for (let i = 0; i < length; i += 2) levels[i / 2] = [frame.decimal(nodes[i]!)!, frame.decimal(nodes[i + 1]!)!];
+    return levels;
   }
 
   #sortedTop(): readonly Level[] {
-    const [levels, rest] = [this.#levels, this.#rest];
-    for (let i = 0; i < rest.length; i += 2) this.#make(rest[i]!, rest[i + 1]!);
+    const levels = this.#levels(this.#length);
     levels.sort((a, b) => compareDecimals(b[0], a[0]) * this.#order);
     for (let i = 1; i < levels.length; i += 1) {
       if (levels[i]![0] === levels[i - 1]![0]) this.fault ??= `two ${this.#name} levels at ${levels[i]![0]}`;
     }
     return levels.slice(0, BOOK_DEPTH);
+  }
+
+  /** Not both are above zero. */
+  #dropOrBlame(price: FrameNode, size: FrameNode): void {
+    const frame = this.#frame;
+    for (const sign of [frame.sign(price), frame.sign(size)]) {
+      if (sign !== null && sign >= 0) continue;
+      this.fault ??= `${this.#name} level: ${describeNode(frame, price)}, ${describeNode(frame, size)}`;
+    }
   }
 }
 

@@ -42,6 +42,9 @@ import { CANDLE_CHANNEL, toCandle } from './korean-candle.ts';
 import { readMarketList } from './market-list.ts';
 
 const { ANY_CONTROL_KEY, CONTROL_KEYS, DEFAULT_KEYS, frame, SIMPLE_KEYS } = koreanFrame;
+/** Used again for each record. */
+const fields = new FrameFields(frame);
+const [bidSide, askSide] = [new BookSide(frame, 'bid'), new BookSide(frame, 'ask')];
 
 /** What differs between the exchanges that speak this protocol. */
 export type KoreanVenue = {
@@ -195,7 +198,7 @@ function toTrade(
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const fields = new FrameFields(frame, record);
+  fields.begin(record);
   const side = frame.text(frame.member(record, keys.askBid));
   const trade: Trade = {
     type: 'trade',
@@ -221,7 +224,7 @@ function toTicker(
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const fields = new FrameFields(frame, record);
+  fields.begin(record);
   const ticker: Ticker = {
     type: 'ticker',
     offset: 0,
@@ -250,9 +253,8 @@ function toBookAndQuote(
   instrument: Instrument,
   receivedTime: EpochMillis,
 ): Outcome {
-  const fields = new FrameFields(frame, record);
-  const [bidSide, askSide] = [new BookSide(frame, 'bid'), new BookSide(frame, 'ask')];
-  const misfit = readUnits(frame.member(record, keys.units), keys, bidSide, askSide);
+  fields.begin(record);
+  const misfit = readUnits(frame.member(record, keys.units), keys);
   if (misfit !== null) return rejection('orderbook', 'invalidField', `${keys.units.text}: ${misfit}`);
   const book: OrderBook = {
     type: 'orderBook',
@@ -272,13 +274,15 @@ function toBookAndQuote(
 }
 
 /** Each unit is one level of both sides. Answers what is no list of units, `null` when all is well. */
-function readUnits(units: FrameNode, keys: Keys, bidSide: BookSide, askSide: BookSide): string | null {
+function readUnits(units: FrameNode, keys: Keys): string | null {
+  bidSide.begin();
+  askSide.begin();
   if (!frame.isArray(units)) return describeNode(frame, units);
   for (let unit = frame.first(units), end = frame.end(units); unit < end; unit = frame.next(unit)) {
     if (!frame.isObject(unit)) return `${describeNode(frame, unit)} inside`;
-    bidSide.add(frame.member(unit, keys.bidPrice), frame.member(unit, keys.bidSize));
-    askSide.add(frame.member(unit, keys.askPrice), frame.member(unit, keys.askSize));
   }
+  bidSide.addEach(units, keys.bidPrice, keys.bidSize);
+  askSide.addEach(units, keys.askPrice, keys.askSize);
   return null;
 }
 
