@@ -72,6 +72,24 @@ export function infrastructureSuite(name: string, start: () => Promise<PathUnder
         }
       });
 
+      test('[HB1] what is sealed while a term’s beginning is written is not passed over by the beat after it', async () => {
+        leader.lead(EPOCH);
+        leader.seal(trade());
+        await leader.flushed();
+        const reading = world.follow(at(EPOCH, 0));
+        await until(() => isAt(reading.position, leader));
+        for (let delayMs = 0; delayMs < 40; delayMs += 2) {
+          leader.lead(EPOCH + 1 + delayMs);
+          leader.service.heartbeat();
+          await new Promise(resolve => setTimeout(resolve, delayMs));
+          leader.seal(trade());
+          await leader.flushed();
+        }
+        await until(() => isAt(reading.position, leader));
+        expect(reading.events).toEqual(leader.eventsAfter(at(EPOCH, 0)));
+        expect(reading.counters).toMatchObject({ opened: 1, holes: 0, lost: 0 });
+      });
+
       test('[SNP1] a newcomer begins from a snapshot, and finds in history all that follows it', async () => {
         leader.lead(EPOCH);
         leader.seal(ticker('A/KRW', { last: '1' }), trade());

@@ -199,7 +199,7 @@ export class PathPublisher {
     const snapshot = cursor.isCaughtUp && this.#isSnapshotDue(term.log) ? this.#takeSnapshot(term) : null;
     if (unit !== null && !(await this.#append(term, unit))) return;
     if (snapshot !== null) await this.#writeSnapshot(term, snapshot);
-    else if (unit === null) await this.#beat(term);
+    else if (unit === null) await this.#beat(term, cursor);
   }
 
   /** Raises the fence, and decides from what the path holds where to go on. */
@@ -242,8 +242,9 @@ export class PathPublisher {
     return true;
   }
 
-  async #beat(term: PublishTerm): Promise<void> {
-    if (!this.#isBeatDue) return;
+  /** Not while there is anything to write: a beat stands where the path does, and the log has gone on since it was looked. */
+  async #beat(term: PublishTerm, cursor: StreamCursor): Promise<void> {
+    if (!this.#isBeatDue || !cursor.isCaughtUp) return;
     this.#isBeatDue = false;
     const { epoch, offset } = term.log.position;
     const beat = heartbeatAt(term.epoch, epoch, offset, offset === 0 ? term.log.lineage : undefined);
