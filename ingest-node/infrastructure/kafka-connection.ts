@@ -59,6 +59,7 @@ const NOT_YET_MS = 50;
 const ALL_REPLICAS = -1;
 /** Coordinators are found by what they coordinate. */
 const TRANSACTIONS = 1;
+const TOPIC_SETTINGS = 2;
 const READ_UNCOMMITTED = 0;
 const LATEST = -1;
 const EARLIEST = -2;
@@ -194,6 +195,16 @@ export class KafkaConnection {
   /** The offset of the first record that is still there, or will be. */
   start(topic: string, partition: number): Promise<number> {
     return this.#offset(topic, partition, EARLIEST);
+  }
+
+  /** Bytes of a record batch that a topic takes at most, as it was laid out or as the brokers are set. */
+  maxBatchBytes(topic: string): Promise<number> {
+    return this.#ask(0, async () => {
+      const seed = await this.#anyBroker();
+      const resource = { type: TOPIC_SETTINGS, name: topic, configNames: ['max.message.bytes'] };
+      const { resources } = await seed.describeConfigs({ resources: [resource] });
+      return Number(resources[0]!.configEntries[0]!.configValue);
+    });
   }
 
   #offset(topic: string, partition: number, timestamp: number): Promise<number> {

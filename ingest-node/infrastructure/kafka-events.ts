@@ -7,6 +7,8 @@ import { comparePositions, type Position } from '../../shared/wire/position.ts';
 import type { KafkaConnection, KafkaRecord } from './kafka-connection.ts';
 import { keyOf, sinceOf, type Writing, writeEvent, writeGap, writeState } from './kafka-event-records.ts';
 import { EVENTS_TOPIC, eventsPlan } from './kafka-layout.ts';
+import { batchBytes } from './kafka-pieces.ts';
+import { isTooLarge, tooLarge } from './kafka-refusal.ts';
 import { lastWhich } from './kafka-search.ts';
 import { ensureTopics } from './kafka-topics.ts';
 import { type PublishingFault, WriteLoop } from './write-loop.ts';
@@ -99,9 +101,11 @@ export class KafkaEvents {
   }
 
   async #step(term: EventsTerm): Promise<boolean> {
-    if (this.#done === null) await this.#look(term);
-    else await this.#write(term, this.#done);
-    return true;
+    const done = this.#done;
+    if (done === null) await this.#look(term);
+    else await this.#write(term, done);
+    // To look is not to write: a topic may answer, and take nothing.
+    return done !== null || !this.#hasWork(term);
   }
 
   /** Finds out how far the topic is, and where the log goes on from there. */
@@ -151,10 +155,30 @@ export class KafkaEvents {
     for (const [epoch, events] of byEpoch(piece.batches)) {
       for (const event of conflate(events)) await this.#put(records, event, writeEvent(event, epoch, writing));
     }
-    await this.#options.connection.appendEach(EVENTS_TOPIC, records);
+    await this.#append(records);
     if (this.#loop.term !== term) return;
     this.#next += piece.batches.length;
     this.#done = piece.end;
+  }
+
+  /**
+   * In two halves where the topic does not take as much at once, and so on. Some partitions may have taken theirs before:
+   * what they are given again is told by its position.
+   */
+  async #append(records: ReadonlyMap<number, readonly KafkaRecord[]>): Promise<void> {
+    const { connection } = this.#options;
+    try {
+      await connection.appendEach(EVENTS_TOPIC, records);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      const sizes = [...records.values()].map(each => each.length);
+      if (Math.max(...sizes) === 1) {
+        const bytes = [...records.values()].map(batchBytes);
+        const limit = await connection.maxBatchBytes(EVENTS_TOPIC).catch(() => null);
+        throw tooLarge(EVENTS_TOPIC, Math.max(...bytes), limit);
+      }
+      for (const half of halves(records)) await this.#append(half);
+    }
   }
 
   async #put(records: Map<number, KafkaRecord[]>, event: MarketEvent, record: KafkaRecord): Promise<void> {
@@ -178,7 +202,7 @@ export class KafkaEvents {
     const records = new Map(Array.from({ length: this.#partitions }, (_, partition) => [partition, [gap]]));
     const next = log.ring.start;
     for (const event of log.latest.eventsUntil(to)) await this.#put(records, event, writeState(event, to, writing));
-    await this.#options.connection.appendEach(EVENTS_TOPIC, records);
+    await this.#append(records);
     if (this.#loop.term !== term) return;
     this.gaps++;
     this.#next = next;
@@ -205,6 +229,17 @@ export class KafkaEvents {
     }
     return end === null ? null : { batches, end };
   }
+}
+
+/** Of the list in each partition the first half, and the second where there is one. */
+function halves<Item>(lists: ReadonlyMap<number, readonly Item[]>): readonly Map<number, readonly Item[]>[] {
+  const [first, second] = [new Map<number, readonly Item[]>(), new Map<number, readonly Item[]>()];
+  for (const [partition, list] of lists) {
+    const middle = Math.ceil(list.length / 2);
+    first.set(partition, list.slice(0, middle));
+    if (middle < list.length) second.set(partition, list.slice(middle));
+  }
+  return [first, second];
 }
 
 function later(one: Position | null, other: Position | null): Position | null {

@@ -10,7 +10,9 @@
  *
  * Headers of `exchange.stream`: `type` (`batch`, `heartbeat`, `fence`, `gap`), `writer`, `epoch`, `first`, `next`, for parts
  * `part` and `parts`; `start`, the offset of the record with which the unbroken history begins; `lineage` as JSON, of the
- * epochs before `epoch`. With every record the path ends at `epoch`, `next - 1`; all but a batch bring it no further.
+ * epochs before `epoch`. With every record the path ends at `epoch`, `next - 1`, but with a part that others must follow at
+ * `first - 1`; all but a batch bring it no further. The parts of a batch are neighbours, in one record batch of the broker
+ * or, where the topic's `max.message.bytes` is too small for that, in several: then others may follow never.
  * Headers of `exchange.snapshot`: `writer`, `epoch`, `offset`, `part`, `parts`.
  */
 import { decodeMessage } from '../../shared/wire/json-codec.ts';
@@ -104,8 +106,18 @@ export function readStreamRecord({ headers }: ReadRecord): StreamRecord | null {
 }
 
 /** Where the path ends with a record; `null` where it held nothing. */
-export function endOf({ epoch, next }: Pick<StreamRecord, 'epoch' | 'next'>): Position | null {
-  return epoch === 0 ? null : { epoch, offset: next - 1 };
+export function endOf(record: StreamRecord): Position | null {
+  const { epoch, first, part, parts } = record;
+  return part < parts ? placeAt(epoch, first - 1) : leadsTo(record);
+}
+
+/** Where the path ends with a record and, if it is a part of a batch, the others. */
+export function leadsTo({ epoch, next }: Pick<StreamRecord, 'epoch' | 'next'>): Position | null {
+  return placeAt(epoch, next - 1);
+}
+
+function placeAt(epoch: number, offset: number): Position | null {
+  return epoch === 0 ? null : { epoch, offset };
 }
 
 /** What an encoded batch says of itself before its events. */

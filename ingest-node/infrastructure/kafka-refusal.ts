@@ -10,6 +10,7 @@ export class KafkaRefusal extends Error {
 }
 
 export const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS';
+const TOO_LARGE = 'MESSAGE_TOO_LARGE';
 
 /** What the broker said, when it was the broker; `null` when nobody did. */
 export function refusalOf(error: unknown): KafkaRefusal | null {
@@ -22,4 +23,15 @@ export function refusalOf(error: unknown): KafkaRefusal | null {
   }
   const { type, message, name } = error as Error & { readonly type?: string };
   return type === undefined || name.startsWith('KafkaJSConnection') ? null : new KafkaRefusal(type, message);
+}
+
+/** The record batch is larger than its topic allows. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof KafkaRefusal && error.type === TOO_LARGE;
+}
+
+/** @param limit what the topic allows; `null`: not known */
+export function tooLarge(topic: string, bytes: number, limit: number | null): KafkaRefusal {
+  const allowed = limit === null ? '' : ` of ${limit}`;
+  return new KafkaRefusal(TOO_LARGE, `${topic}: a record of ${bytes} bytes is larger than max.message.bytes${allowed}`);
 }

@@ -13,13 +13,16 @@ export async function readNewestSnapshot(
   connection: KafkaConnection,
   onFault: (fault: string) => void,
 ): Promise<StoredSnapshot | null> {
-  const range = await rangeOf(connection);
-  const { found, foreign } = await lastWhich(connection, SNAPSHOT_TOPIC, range, read => {
-    const record = readSnapshotRecord(read);
-    return record?.part === record?.parts ? record : null;
-  });
-  if (foreign > 0) onFault(`${SNAPSHOT_TOPIC} holds records that are none of ours`);
-  return found === null ? null : readParts(connection, found.offset - found.record.parts + 1, found.record);
+  const { start, end: newest } = await rangeOf(connection);
+  for (let end = newest; ; ) {
+    const { found, foreign } = await lastWhich(connection, SNAPSHOT_TOPIC, { start, end }, readSnapshotRecord);
+    if (foreign > 0) onFault(`${SNAPSHOT_TOPIC} holds records that are none of ours`);
+    if (found === null) return null;
+    const { offset, record } = found;
+    if (record.part === record.parts) return readParts(connection, offset - record.parts + 1, record);
+    // Others must follow, and may never: the one before is whole.
+    end = offset - record.part + 1;
+  }
 }
 
 /** The state at a position; `null` when it is not there, or not there any more. */

@@ -1,11 +1,13 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import { epochAfter, normalise, relate } from '../../shared/stream/lineage.ts';
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../shared/stream/source.ts';
-import { isInCut, type ServerMessage, type SnapshotReason } from '../../shared/wire/messages.ts';
+import { heartbeatAt } from '../../shared/wire/json-codec.ts';
+import { HEARTBEAT_INTERVAL_MS, isInCut, type ServerMessage, type SnapshotReason } from '../../shared/wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import { PROTOCOL_VERSION } from '../../shared/wire/protocol-version.ts';
 import type { KafkaConnection, ReadRecord } from './kafka-connection.ts';
-import { ONLY, readBatch, readStreamRecord, STREAM_TOPIC } from './kafka-layout.ts';
+import { ONLY, readBatch, readStreamRecord, STREAM_TOPIC, type StreamRecord } from './kafka-layout.ts';
+import { HeldParts } from './kafka-parts.ts';
 import { KafkaRefusal } from './kafka-refusal.ts';
 import { readNewestSnapshot, readSnapshotAt, type StoredSnapshot } from './kafka-snapshots.ts';
 import { findPlace, type KafkaTail, readTail } from './kafka-tail.ts';
@@ -58,6 +60,8 @@ class Reading {
   #delivered: Position;
   /** Heartbeats before this offset are of the past. */
   #liveFrom = 0;
+  readonly #parts = new HeldParts();
+  #saidAt = 0;
   #isOpen = true;
 
   constructor(options: Required<KafkaSourceOptions>, request: StreamRequest, sink: SourceSink) {
@@ -98,7 +102,7 @@ class Reading {
     const ours = this.#request.position;
     const place = ours === null || ours.epoch === 0 ? 'initial' : await this.#placeOf(ours, head, tail);
     const next = typeof place === 'number' ? place : await this.#beginAnew(place, tail);
-    if (next === tail.end) this.#writer = tail.writer;
+    if (next === tail.next) this.#writer = tail.writer;
     return next;
   }
 
@@ -107,7 +111,7 @@ class Reading {
     const { lineage } = tail;
     switch (relate(position, head, lineage)) {
       case 'ahead':
-        return tail.end;
+        return tail.next;
       case 'diverged':
         return 'diverged';
       case 'unknown':
@@ -123,7 +127,7 @@ class Reading {
     const place = await findPlace(this.#connection, position, tail);
     // Nothing lies beyond it, or only what was forgotten.
     if (place === null)
-      return tail.position !== null && comparePositions(tail.position, position) > 0 ? null : tail.end;
+      return tail.position !== null && comparePositions(tail.position, position) > 0 ? null : tail.next;
     const { epoch, first } = place.record;
     if (epoch === position.epoch) return first <= position.offset + 1 ? place.offset : null;
     return comparePositions({ epoch, offset: first - 1 }, normal) <= 0 ? place.offset : null;
@@ -137,7 +141,7 @@ class Reading {
     const { position, parts } = snapshot;
     const ours = this.#request.position;
     if (ours !== null && comparePositions(position, ours) < 0) throw new Error('the snapshot is behind its reader');
-    const next = comparePositions(position, tail.position ?? position) >= 0 ? tail.end : null;
+    const next = comparePositions(position, tail.position ?? position) >= 0 ? tail.next : null;
     const from = next ?? (await this.#continuation(position, position, tail));
     if (from === null) throw new Error('the snapshot is older than what follows it');
     for (const message of parts) {
@@ -180,7 +184,7 @@ class Reading {
     for (const until = clock.monotonic() + LOOK_AGAIN_FOR_MS; this.#isOpen && clock.monotonic() < until; ) {
       const tail = await this.#readTail();
       const isBack = tail.position !== null && comparePositions(tail.position, this.#delivered) >= 0;
-      if (isBack) return (await findPlace(this.#connection, this.#delivered, tail))?.offset ?? tail.end;
+      if (isBack) return (await findPlace(this.#connection, this.#delivered, tail))?.offset ?? tail.next;
       await new Promise<void>(resolve => void clock.setTimer(LOOK_AGAIN_MS, resolve));
     }
     throw new Error(`${STREAM_TOPIC} is gone`);
@@ -205,25 +209,37 @@ class Reading {
     // Rule ORD2. The broker refuses a lower writer as long as it remembers the higher one.
     if (record.writer < this.#writer) return;
     this.#writer = record.writer;
-    if (batch === null) return;
+    const isLive = read.offset >= this.#liveFrom;
+    const parts = this.#parts.add(record, batch);
+    if (batch !== null && parts.length === 0 && isLive) this.#showLife(record);
     if (record.type === 'heartbeat') {
-      if (read.offset >= this.#liveFrom) this.#say(batch);
+      if (batch !== null && isLive) this.#say(batch);
       return;
     }
     const end = { epoch: record.epoch, offset: record.next - 1 };
     // A path that was wiped is filled again with what live readers have had.
-    if (comparePositions(end, this.#delivered) <= 0) return;
-    if (record.part === record.parts) this.#delivered = end;
-    const events = batch.events.filter(event => isInCut(event, this.#request.cut));
-    this.#say(events.length === batch.events.length ? batch : { ...batch, events });
+    if (parts.length === 0 || comparePositions(end, this.#delivered) <= 0) return;
+    this.#delivered = end;
+    for (const part of parts) {
+      const events = part.events.filter(event => isInCut(event, this.#request.cut));
+      this.#say(events.length === part.events.length ? part : { ...part, events });
+    }
+  }
+
+  /** Rule HB1: whoever writes many small parts has no time for a heartbeat. */
+  #showLife({ writer, epoch, first, lineage }: StreamRecord): void {
+    if (this.#options.clock.monotonic() - this.#saidAt < HEARTBEAT_INTERVAL_MS) return;
+    this.#say(heartbeatAt(writer, epoch, first - 1, first === 1 ? lineage : undefined));
   }
 
   #say(message: ServerMessage): void {
-    if (this.#isOpen) this.#sink.message(message);
+    if (!this.#isOpen) return;
+    this.#saidAt = this.#options.clock.monotonic();
+    this.#sink.message(message);
   }
 }
 
 const NOTHING_BEFORE: Lineage = [];
-const NO_TAIL: KafkaTail = { writer: 0, position: null, lineage: NOTHING_BEFORE, start: 0, end: 0 };
+const NO_TAIL: KafkaTail = { writer: 0, position: null, lineage: NOTHING_BEFORE, start: 0, end: 0, next: 0 };
 
 const BEGUN_ANEW = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'OFFSET_OUT_OF_RANGE']);

@@ -1,6 +1,6 @@
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import { endOf, ONLY, readStreamRecord, STREAM_TOPIC, type StreamRecord } from './kafka-layout.ts';
+import { endOf, leadsTo, ONLY, readStreamRecord, STREAM_TOPIC, type StreamRecord } from './kafka-layout.ts';
 import { eachFrom, firstWhich, lastWhich, type Place } from './kafka-search.ts';
 
 /** What the last record of the stream says of it. */
@@ -12,6 +12,8 @@ export type KafkaTail = {
   readonly start: number;
   /** Offset of the next record. */
   readonly end: number;
+  /** Where to read on from `position`: before the end where parts of the next batch are there already. */
+  readonly next: number;
 };
 
 /**
@@ -34,9 +36,11 @@ export async function readTail(
     return record;
   });
   if (foreign > 0) onFault(`${STREAM_TOPIC} holds records that are none of ours`);
-  if (found === null) return { writer: 0, position: null, lineage: [], start: end, end };
-  const { writer, lineage } = found.record;
-  return { writer, position: endOf(found.record), lineage, start: Math.max(found.record.start, start), end };
+  if (found === null) return { writer: 0, position: null, lineage: [], start: end, end, next: end };
+  const { offset, record } = found;
+  const { writer, lineage, part, parts } = record;
+  const next = part < parts ? offset - (part - 1) : end;
+  return { writer, position: endOf(record), lineage, start: Math.max(record.start, start), end, next };
 }
 
 /** The first record of the unbroken history that brings it beyond a position; `null`: nothing does yet. */
@@ -46,7 +50,7 @@ export function findPlace(
   range: Pick<KafkaTail, 'start' | 'end'>,
 ): Promise<Place<StreamRecord> | null> {
   const isBeyond = (record: StreamRecord) => {
-    const end = endOf(record);
+    const end = leadsTo(record);
     return end !== null && comparePositions(end, position) > 0;
   };
   return firstWhich(connection, STREAM_TOPIC, range, readStreamRecord, isBeyond);

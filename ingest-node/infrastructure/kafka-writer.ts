@@ -1,10 +1,10 @@
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
 import { FencedError, type PathTail } from './infrastructure-service.ts';
+import { KafkaAppender, type NamedWriter } from './kafka-appender.ts';
 import type { KafkaConnection, KafkaRecord, ProducerIdentity } from './kafka-connection.ts';
 import {
-  endOf,
   headOf,
-  ONLY,
+  leadsTo,
   SNAPSHOT_PLAN,
   SNAPSHOT_TOPIC,
   STREAM_PLAN,
@@ -34,9 +34,8 @@ const FENCE_ATTEMPTS = 4;
 const NOTHING: Position = { epoch: 0, offset: 0 };
 
 /** What is known of the topic while nobody else writes. */
-type Pen = {
+type Pen = NamedWriter & {
   readonly writer: number;
-  readonly identity: ProducerIdentity;
   /** Offset that the next record must get. */
   end: number;
   start: number;
@@ -44,8 +43,6 @@ type Pen = {
   lineage: Lineage;
   /** Nothing was written since the fence: what it found is still all there is. */
   isFresh: boolean;
-  /** Numbers that the broker counts along, by topic: it refuses what is repeated or left out. */
-  readonly sequences: Map<string, number>;
 };
 
 /**
@@ -57,12 +54,14 @@ type Pen = {
  */
 export class KafkaWriter implements PathWriter {
   readonly #options: KafkaWriterOptions;
+  readonly #appender: KafkaAppender;
   #pen: Pen | null = null;
   /** A fence that is being raised: a second one for the same writer would shut the first out. */
   #raising: { readonly writer: number; readonly tail: Promise<PathTail> } | null = null;
 
   constructor(options: KafkaWriterOptions) {
     this.#options = options;
+    this.#appender = new KafkaAppender(options.connection);
   }
 
   async fence(writer: number): Promise<PathTail> {
@@ -145,7 +144,7 @@ export class KafkaWriter implements PathWriter {
   beat(writer: number, _after: Position | null, message: string): Promise<PathAnswer> {
     return this.#write(writer, pen => {
       const { epoch, next } = headOf(message);
-      const position = endOf({ epoch, next });
+      const position = leadsTo({ epoch, next });
       // A log that holds nothing more of what the path lacks: a loss, though nothing has followed it yet.
       if (position !== null && position.offset > 0 && comparePositions(position, pen.position ?? NOTHING) > 0) {
         pen.position = position;
@@ -162,7 +161,9 @@ export class KafkaWriter implements PathWriter {
     );
     const pen = this.#penOf(writer);
     if (pen === null) throw new Error('the path was not looked at');
-    await this.#refused(writer, () => this.#appendTo(SNAPSHOT_TOPIC, pen, records));
+    await this.#refused(writer, () => this.#appender.append(SNAPSHOT_TOPIC, pen, records));
+    // As often as that, because somebody may have raised them.
+    this.#appender.forgetLimits();
     if (position.epoch === pen.position?.epoch) pen.lineage = lineage;
   }
 
@@ -202,7 +203,7 @@ export class KafkaWriter implements PathWriter {
     try {
       return await write();
     } catch (error) {
-      this.#pen = null;
+      if (this.#pen?.writer === writer) this.#pen = null;
       if (!isShutOut(error)) throw error;
       const { writer: higher } = await this.#readTail();
       throw higher > writer ? new FencedError('kafka', higher) : error;
@@ -210,22 +211,17 @@ export class KafkaWriter implements PathWriter {
   }
 
   /** Whether nobody else has written in between. Somebody higher is found there even when the broker has let us write. */
-  async #append(pen: Pen, records: readonly KafkaRecord[]): Promise<boolean> {
+  #append(pen: Pen, records: readonly KafkaRecord[]): Promise<boolean> {
     const { connection, onFault } = this.#options;
-    const [start, end] = [pen.end, await this.#appendTo(STREAM_TOPIC, pen, records)];
-    pen.end = end + records.length;
-    if (start === end) return true;
-    const higher = await highestWriter(connection, { start, end });
-    if (higher > pen.writer) throw new FencedError('kafka', higher);
-    onFault(`${STREAM_TOPIC} holds records of somebody else`);
-    return false;
-  }
-
-  async #appendTo(topic: string, pen: Pen, records: readonly KafkaRecord[]): Promise<number> {
-    const sequence = pen.sequences.get(topic) ?? 0;
-    const base = await this.#options.connection.append(topic, ONLY, records, { identity: pen.identity, sequence });
-    pen.sequences.set(topic, sequence + records.length);
-    return base;
+    return this.#appender.append(STREAM_TOPIC, pen, records, async (end, count) => {
+      const start = pen.end;
+      pen.end = end + count;
+      if (start === end) return true;
+      const higher = await highestWriter(connection, { start, end });
+      if (higher > pen.writer) throw new FencedError('kafka', higher);
+      onFault(`${STREAM_TOPIC} holds records of somebody else`);
+      return false;
+    });
   }
 
   /** A record that brings nothing: the path ends where it did. */

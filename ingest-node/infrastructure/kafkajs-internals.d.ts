@@ -74,6 +74,9 @@ declare module 'kafkajs/src/broker/index.js' {
       transactionalId: string;
       transactionTimeout: number;
     }): Promise<{ producerId: string; producerEpoch: number }>;
+    describeConfigs(request: {
+      resources: readonly { type: number; name: string; configNames: readonly string[] }[];
+    }): Promise<{ resources: { configEntries: { configName: string; configValue: string }[] }[] }>;
     createTopics(request: {
       topics: readonly {
         topic: string;

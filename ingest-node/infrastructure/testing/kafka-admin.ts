@@ -44,15 +44,20 @@ export class KafkaAdmin {
   }
 
   /** The broker answers and takes no data. */
-  async refuseWrites(isRefusing: boolean): Promise<void> {
+  refuseWrites(isRefusing: boolean): Promise<void> {
+    return this.limit(STREAM_TOPIC, isRefusing ? 1 : 16_777_216);
+  }
+
+  /** A topic takes record batches of at most so many bytes. */
+  async limit(topic: string, bytes: number): Promise<void> {
     await this.#connected;
     await this.#admin.alterConfigs({
       validateOnly: false,
       resources: [
         {
           type: ConfigResourceTypes.TOPIC,
-          name: STREAM_TOPIC,
-          configEntries: [{ name: 'max.message.bytes', value: isRefusing ? '1' : '16777216' }],
+          name: topic,
+          configEntries: [{ name: 'max.message.bytes', value: `${bytes}` }],
         },
       ],
     });

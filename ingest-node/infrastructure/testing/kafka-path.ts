@@ -4,12 +4,15 @@ import { systemClock } from '../../../shared/base/clock.ts';
 
 import { KafkaConnection } from '../kafka-connection.ts';
 import { ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC } from '../kafka-layout.ts';
-import { KafkaService } from '../kafka-service.ts';
+import { KafkaService, type KafkaServiceOptions } from '../kafka-service.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import type { PathUnderTest } from './suite-world.ts';
 
 /** A real Kafka for the suite of all infrastructures. */
-export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
+export async function startKafkaPath(
+  kafka: TestKafka,
+  options: Pick<KafkaServiceOptions, 'snapshotIntervalMs'> = {},
+): Promise<PathUnderTest> {
   const brokers = [kafka.brokers];
   const admin = new KafkaAdmin(kafka.brokers);
   // As it was before whatever the test before did to it.
@@ -19,7 +22,7 @@ export async function startKafkaPath(kafka: TestKafka): Promise<PathUnderTest> {
   const services: KafkaService[] = [];
   return {
     open: () => {
-      const service = new KafkaService({ brokers, clock: systemClock, paceMs: 10 });
+      const service = new KafkaService({ brokers, clock: systemClock, paceMs: 10, ...options });
       services.push(service);
       service.start();
       return service;
