@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
 import { FollowedLog } from '../../shared/stream/followed-log.ts';
 import type { StreamSource } from '../../shared/stream/source.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
+import { DEFAULT_SESSION_BOUNDS, type SessionBounds } from '../distribution/session.ts';
 import { SessionRegistry } from '../distribution/session-registry.ts';
 
 export type PathMirrorOptions = {
@@ -11,6 +12,8 @@ export type PathMirrorOptions = {
   readonly clock: Clock;
   /** Without a session for this long the path is no longer read. */
   readonly releaseAfterMs?: number;
+  /** As those of `/ws/exchange`. */
+  readonly bounds?: SessionBounds;
 };
 
 const LOOK_EVERY_MS = 1_000;
@@ -27,10 +30,10 @@ export class PathMirror {
   #cancelLook: CancelTimer = () => {};
 
   constructor(options: PathMirrorOptions) {
-    this.#options = { releaseAfterMs: 30_000, ...options };
-    const { server, source, clock } = options;
+    this.#options = { releaseAfterMs: 30_000, bounds: DEFAULT_SESSION_BOUNDS, ...options };
+    const { server, source, clock, bounds } = this.#options;
     const log = new StreamLog();
-    this.sessions = new SessionRegistry({ server, log, clock });
+    this.sessions = new SessionRegistry({ server, log, clock, bounds });
     this.#followed = new FollowedLog({
       log,
       sources: [source],
