@@ -30,10 +30,13 @@ process.once('exit', () => {
  */
 export class ChildProgram {
   readonly options: ProgramOptions;
+  /** What it sees of the environment from its next start on. */
+  environment: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
 
   constructor(options: ProgramOptions) {
     this.options = options;
+    this.environment = options.environment ?? {};
   }
 
   get isRunning(): boolean {
@@ -56,7 +59,7 @@ export class ChildProgram {
   }
 
   async spawn(): Promise<void> {
-    const { name, program, args = [], nodeArgs = [], environment = {}, logFile } = this.options;
+    const { name, program, args = [], nodeArgs = [], logFile } = this.options;
     if (this.isRunning) throw new Error(`${name} runs already`);
     const log = openSync(logFile, 'a', 0o600);
     const words = [process.execPath, ...nodeArgs, `${ROOT}${program}`, ...args];
@@ -67,7 +70,7 @@ export class ChildProgram {
     try {
       const child = spawn(command, rest, {
         cwd: ROOT,
-        env: { PATH: process.env['PATH'] ?? '', ...environment },
+        env: { PATH: process.env['PATH'] ?? '', ...this.environment },
         stdio: ['ignore', log, log],
       });
       this.#child = child;

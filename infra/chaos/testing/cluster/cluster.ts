@@ -141,6 +141,19 @@ export class Cluster {
     return node;
   }
 
+  /** What a node is meant to run on from its next start on: all, or some, of what the cluster has. */
+  meanFor(node: NodeProcess, mode: Mode): void {
+    const { REDIS_URL, KAFKA_BROKERS, ...others } = {
+      ...node.program.environment,
+      ...addressesOver(this.linksOf(node), this.services, this.options.sessionTimeoutMs),
+    };
+    node.program.environment = {
+      ...others,
+      ...(mode.includes('redis') && REDIS_URL !== undefined ? { REDIS_URL } : {}),
+      ...(mode.includes('kafka') && KAFKA_BROKERS !== undefined ? { KAFKA_BROKERS } : {}),
+    };
+  }
+
   /** A node that is gone for good. */
   forget(node: NodeProcess): void {
     this.nodes.splice(this.nodes.indexOf(node), 1);

@@ -46,6 +46,15 @@ export function isUp(name: string, expected: boolean): (said: Said) => string | 
   };
 }
 
+/** What the installation is meant to run on, in health and in `/ws/info`. */
+export function isMeantFor(mode: Mode): (said: Said) => string | null {
+  return ({ health, info }) => {
+    const { configured } = health.mode;
+    const isSaid = configured === mode && info.mode.configured === mode;
+    return isSaid ? null : `configured is ${configured} in health, ${info.mode.configured} in /ws/info, not ${mode}`;
+  };
+}
+
 /** Which way the stream goes, in health and in `/ws/info`, and that other paths are offered only where they work. */
 export function isActive(mode: Mode): (said: Said) => string | null {
   return ({ health, info }) => {

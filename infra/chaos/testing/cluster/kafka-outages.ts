@@ -5,7 +5,7 @@ import type { Mode } from '../../../../shared/wire/service-info.ts';
 import type { TestKafka } from '../../../local/services/testing/kafka.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
 import type { Cluster } from './cluster.ts';
-import { both, isActive, isUp, type Said } from './health-words.ts';
+import { both, isActive, isMeantFor, isUp } from './health-words.ts';
 import { OUTAGES, type Outage } from './outages.ts';
 import { slow } from './slow-outages.ts';
 import { withRedis } from './with-redis.ts';
@@ -161,14 +161,6 @@ async function refilled(cluster: Cluster): Promise<void> {
   } finally {
     await admin.disconnect();
   }
-}
-
-function isMeantFor(mode: Mode): (said: Said) => string | null {
-  return ({ health, info }) => {
-    const { configured } = health.mode;
-    const isSaid = configured === mode && info.mode.configured === mode;
-    return isSaid ? null : `configured is ${configured} in health, ${info.mode.configured} in /ws/info, not ${mode}`;
-  };
 }
 
 function kafkaOf({ services }: Cluster): TestKafka {

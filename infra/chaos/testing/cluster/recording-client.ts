@@ -79,6 +79,11 @@ export class RecordingClient {
     return this.#consumer.position;
   }
 
+  /** Where it would rather be. */
+  get homeUrl(): string {
+    return this.#urls[0]!;
+  }
+
   get isHome(): boolean {
     return this.#url === 0 && this.connections.at(-1)?.hasServed === true && this.#socket !== null;
   }

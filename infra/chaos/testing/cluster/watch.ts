@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { comparePositions, type Position } from '../../../../shared/wire/position.ts';
-import type { StreamPath } from '../../../../shared/wire/service-info.ts';
+import type { Mode, StreamPath } from '../../../../shared/wire/service-info.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
 import { checkEvents, type RepeatedBy } from '../../events-checker.ts';
 import { fencingFaults } from '../../fencing-checker.ts';
@@ -105,7 +105,7 @@ export class Watch {
   /** The first batches that they hear are the node's own, and so none is older than what the judge knows. */
   #addPathClients(): void {
     const { running, mode } = this.#cluster;
-    const paths = PATHS.filter(path => mode.includes(path.slice('/ws/'.length)));
+    const paths = PATHS.filter(path => mode.includes(nameOf(path)));
     running.forEach((node, index) => {
       const path = paths[index % paths.length]!;
       const others = running.filter(other => other !== node);
@@ -173,10 +173,13 @@ export class Watch {
     return { epoch, offset };
   }
 
-  /** Everybody back to its own node, and level with the leader. */
-  async goHome(): Promise<void> {
+  /** Everybody back to its own node, and level with the leader: but for those whose path the nodes are not meant to have. */
+  async goHome(mode: Mode = this.#cluster.mode): Promise<void> {
+    const lacking = PATHS.filter(path => !mode.includes(nameOf(path)));
     await waitUntil(async () => {
-      const away = this.#readers.filter(({ isHome }) => !isHome);
+      const away = this.#readers.filter(({ isHome, homeUrl }) => {
+        return !isHome && !lacking.some(path => homeUrl.endsWith(path));
+      });
       // A path that has just come back may not reach back to where its client is, which then goes on elsewhere.
       for (const client of away) client.goHome();
       if (away.length > 0) throw new Error(`${away.map(({ name }) => name).join(', ')} not at home`);
@@ -222,20 +225,22 @@ export class Watch {
   /**
    * Ends the watch and judges it.
    * @param options `trades`: whether to compare with what happened at the exchanges, which takes some seconds;
-   * `repeatedBy`: how repetitions in `exchange.events` are told
+   * `topics`: whether all of it must lie in `exchange.events`; `repeatedBy`: how repetitions there are told
    */
   async judge({
     trades = true,
+    topics = true,
     repeatedBy = 'position',
   }: {
     readonly trades?: boolean;
+    readonly topics?: boolean;
     readonly repeatedBy?: RepeatedBy;
   } = {}): Promise<Judgement> {
     await this.level();
     const told = trades ? await this.#compareTrades() : null;
     const { tradeBackfill = [] } = await (await this.#cluster.leader()).health();
     const until = await this.level();
-    const kafka = this.#cluster.services?.kafka ?? null;
+    const kafka = topics ? (this.#cluster.services?.kafka ?? null) : null;
     const topic = kafka === null ? null : { until, records: await readEventsTopic(kafka.brokers, until), repeatedBy };
     this.stop();
     return this.#judge(told, JSON.stringify(tradeBackfill), topic);
@@ -319,4 +324,8 @@ export class Watch {
       `  the last leader's readings: ${backfill}`;
     return { violations, stream, trades: trades ?? new Map(), figures };
   }
+}
+
+function nameOf(path: StreamPath): string {
+  return path.slice('/ws/'.length);
 }

@@ -1,0 +1,91 @@
+import { expect } from 'vitest';
+import type { Mode } from '../../../../shared/wire/service-info.ts';
+import type { Cluster } from './cluster.ts';
+import { expectLawful } from './expect-lawful.ts';
+import { both, isActive, isMeantFor, untilAllSay } from './health-words.ts';
+import { machineNow } from './machine-clock.ts';
+import type { NodeProcess } from './node-process.ts';
+import { Watch } from './watch.ts';
+
+/** Whoever was sent away, or whose leader ends, is elsewhere by then. */
+const MOST_SILENCE_MS = 3_000;
+/** By then the last node that has started again knows what answers. */
+const TOLD_WITHIN_MS = 3_000;
+/** A path that came into use must have been well for a while before it counts. */
+const SETTLED_WITHIN_MS = 60_000;
+/** What comes of the last restart would still be heard. */
+const AFTERWARDS_MS = 2_000;
+
+/** All nodes say that they are meant to run on a mode, do so, and offer its paths and no others. */
+export const runsOn = (mode: Mode) => both(isMeantFor(mode), isActive(mode));
+
+/**
+ * Gives a running deployment another mode as an operator does: node by node is told to end, and started with other
+ * settings, the leader last, while everybody goes on listening. Nobody may miss a trade.
+ */
+export async function changeMode(cluster: Cluster, from: Mode, to: Mode): Promise<void> {
+  await cluster.allWell();
+  await untilAllSay(cluster, runsOn(from), SETTLED_WITHIN_MS);
+  const watch = await Watch.begin(cluster);
+  try {
+    const at = machineNow();
+    const spans: string[] = [];
+    for (const node of await leaderLast(cluster)) {
+      await watch.goHome(sharedBy(from, to));
+      const began = machineNow();
+      await restart(cluster, node, to);
+      await cluster.allWell();
+      await watch.hearsAfter(machineNow());
+      spans.push(`${node.id} ${(watch.longestSilenceMs(began, machineNow())).toFixed(0)}`);
+    }
+    const toldMs = await untilAllSay(cluster, runsOn(to), SETTLED_WITHIN_MS);
+    await watch.goHome(to);
+    await watch.hearsAfter(machineNow() + AFTERWARDS_MS);
+    const until = machineNow();
+    const stallMs = cluster.control.stallMs(at, until);
+    const silenceMs = watch.longestSilenceMs(at, until);
+    const pathsMs = watch.longestSilenceMs(at, until, watch.pathClients);
+    // Whether a mode without Kafka leaves a hole in its topics depends on what the next leader still remembers.
+    const topics = from.includes('kafka') && to.includes('kafka');
+    const judgement = await watch.judge({ topics });
+    console.log(
+      `${from} → ${to}: longest silence of a client ${silenceMs.toFixed(0)} ms (by restart: ${spans.join(', ')}; of one at home ` +
+        `on another path ${pathsMs.toFixed(0)} ms; the control process stalled ${stallMs.toFixed(0)} ms); all said so ` +
+        `${toldMs.toFixed(0)} ms after the last had joined\n${judgement.figures}`,
+    );
+    expectLawful(cluster, judgement);
+    for (const { excused, gaps } of judgement.trades.values())
+      expect({ excused, gaps }).toEqual({ excused: 0, gaps: [] });
+    expect(toldMs).toBeLessThan(cluster.allowedMs(TOLD_WITHIN_MS) + stallMs);
+    expect(silenceMs).toBeLessThan(cluster.allowedMs(MOST_SILENCE_MS) + stallMs);
+  } finally {
+    watch.stop();
+  }
+}
+
+/** All nodes anew with a mode, unless they have it; nobody is asked what he missed. */
+export async function ensureMode(cluster: Cluster, mode: Mode): Promise<void> {
+  await cluster.allWell();
+  for (const node of await leaderLast(cluster)) {
+    if ((await node.health()).mode.configured === mode) continue;
+    await restart(cluster, node, mode);
+    await cluster.allWell();
+  }
+}
+
+async function restart(cluster: Cluster, node: NodeProcess, mode: Mode): Promise<void> {
+  expect(await node.terminate()).toBe('0');
+  cluster.meanFor(node, mode);
+  await node.start();
+  expect((await node.health()).mode.configured).toBe(mode);
+}
+
+async function leaderLast(cluster: Cluster): Promise<NodeProcess[]> {
+  return [...(await cluster.followers()), await cluster.leader()];
+}
+
+/** What nodes of either mode have. */
+function sharedBy(one: Mode, other: Mode): Mode {
+  const names = (['kafka', 'redis'] as const).filter(name => one.includes(name) && other.includes(name));
+  return names.length === 0 ? 'websocket' : (names.join('+') as Mode);
+}
