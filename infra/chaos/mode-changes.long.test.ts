@@ -30,7 +30,8 @@ describeWithService(['zookeeper', 'redis', 'mariadb', 'kafka'], 'three nodes tha
   let cluster: Cluster;
   beforeAll(async () => {
     console.log(`SEED=${seed}`);
-    const options = { nodes: 3, mode: 'kafka+redis', sessionTimeoutMs: 3_000, eventsPerSecond: 500, patience } as const;
+    const sessionTimeoutMs = 3_000 * patience;
+    const options = { nodes: 3, mode: 'kafka+redis', sessionTimeoutMs, eventsPerSecond: 500, patience } as const;
     cluster = await Cluster.start({ ...options, seed });
   });
   afterAll(() => cluster?.stop());
