@@ -109,8 +109,9 @@ export class CandleBackfill {
   #pump(): void {
     this.#cancelWake();
     if (this.#run === null || this.#isBusy) return;
-    const [first] = [...this.#jobs.values()].sort((a, b) => a.notBefore - b.notBefore);
-    if (first === undefined) return;
+    let first: Job | null = null;
+    for (const job of this.#jobs.values()) if (first === null || job.notBefore < first.notBefore) first = job;
+    if (first === null) return;
     const waitMs = first.notBefore - this.#options.clock.monotonic();
     if (waitMs > 0) this.#cancelWake = this.#options.clock.setTimer(waitMs, () => this.#pump());
     else void this.#serve(first, this.#run.signal);

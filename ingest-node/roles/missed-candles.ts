@@ -21,6 +21,8 @@ export type MissedCandlesOptions = {
 
 /** Behind missed trades, which are behind books. */
 const PATIENCE = 2;
+/** Of one exchange: an outage that is too long is so for each of its markets. */
+const WARN_EVERY_MS = 10_000;
 
 /** The candles that an outage of the feeds swallowed, of the exchanges that can be asked for them: fetched while this node leads. */
 export class MissedCandles {
@@ -34,6 +36,7 @@ export class MissedCandles {
   add({ exchange, candleHistory: history }: ExchangeAdapter, feeds: SupervisedFeeds): void {
     if (history === undefined) return;
     const { converter, distributor, clock, logger, random } = this.#options;
+    let warnedAt = Number.NEGATIVE_INFINITY;
     const backfill = new CandleBackfill({
       exchange,
       history,
@@ -47,8 +50,13 @@ export class MissedCandles {
         distributor.offer(candles);
         return candles.length;
       },
-      onLeftOut: (missing, reason) =>
-        logger.warn({ ...missing, reason }, 'candles that an outage swallowed are left out'),
+      onLeftOut: (missing, reason) => {
+        const now = clock.monotonic();
+        if (now - warnedAt < WARN_EVERY_MS) return;
+        warnedAt = now;
+        const { leftOutMinutes } = backfill.counts();
+        logger.warn({ ...missing, reason, leftOutMinutes }, 'candles that an outage swallowed are left out');
+      },
     });
     this.#exchanges.set(exchange, backfill);
   }
