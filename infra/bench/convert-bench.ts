@@ -8,7 +8,8 @@ import type { FrameCollection, FrameGroup } from './frame-groups.ts';
 import { type Contender, geometricMean, type RaceOptions, race } from './race.ts';
 import type { Rival, RivalName } from './rivals.ts';
 
-export const CONVERT_DEFAULTS: ConvertOptions = { rounds: 40, warmUpRounds: 10, framesPerPass: 400 };
+/** Many short passes: one of a millisecond is undisturbed now and then on a busy machine, too. */
+export const CONVERT_DEFAULTS: ConvertOptions = { rounds: 400, warmUpRounds: 40, framesPerPass: 100 };
 
 export type ConvertOptions = RaceOptions & {
   /** About how many frames one pass converts, by repeating the group. */
