@@ -1,31 +1,36 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { javaArguments, javaProgram } from './java.ts';
 import { KAFKA_JARS } from './kafka-jars.ts';
+import { type KafkaPorts, listenerSettings, scramArguments } from './kafka-listeners.ts';
 import { LOOPBACK } from './ports.ts';
 import type { ServerCommand } from './server-command.ts';
 
-/** One Kafka of ours: a single process that is broker and controller (KRaft). */
-export interface KafkaPlan {
+/** One broker of ours: a single process that is broker and controller (KRaft). */
+export interface KafkaPlan extends KafkaPorts {
   readonly directory: string;
-  /** For clients. */
-  readonly port: number;
-  readonly controllerPort: number;
-  /** Further ways in: whoever comes by one of them is told to stay on it. */
-  readonly doors?: readonly KafkaDoor[];
+  /** Which one of several it is; when left out it is a cluster of its own. */
+  readonly membership?: KafkaMembership;
 }
 
-export interface KafkaDoor {
-  readonly port: number;
-  /** `host:port` by which clients reach that port, such as a link that a test can cut. */
-  readonly address: string;
+/** One place in a cluster of several brokers, each of which is a controller too. */
+export interface KafkaMembership {
+  /** From 1. */
+  readonly nodeId: number;
+  readonly clusterId: string;
+  /** Of all members, in the order of their ids. */
+  readonly controllerPorts: readonly number[];
+  /** Folder of a member that is formatted and has not run yet. */
+  readonly formattedAs?: string;
 }
 
 const CLASS_PATH = join(KAFKA_JARS, '*');
 const HEAP_MB = 384;
+/** Of each of several, which share the work. */
+const MEMBER_HEAP_MB = 256;
 const FORMAT_WITHIN_MS = 60_000;
 
 /**
@@ -36,21 +41,39 @@ export async function prepareKafka(plan: KafkaPlan): Promise<ServerCommand> {
   mkdirSync(plan.directory, { recursive: true, mode: 0o700 });
   const data = join(plan.directory, 'data');
   if (!existsSync(data)) await format(plan, data);
-  const args = javaArguments(HEAP_MB, CLASS_PATH, 'kafka.Kafka', [writeConfiguration(plan, data)]);
-  return { name: 'kafka', program: javaProgram(), args, directory: plan.directory };
+  const heapMb = plan.membership === undefined ? HEAP_MB : MEMBER_HEAP_MB;
+  const args = javaArguments(heapMb, CLASS_PATH, 'kafka.Kafka', [writeConfiguration(plan, data)]);
+  const name = plan.membership === undefined ? 'kafka' : `kafka-${plan.membership.nodeId}`;
+  return { name, program: javaProgram(), args, directory: plan.directory };
 }
 
 /** Formats beside the place and moves it there: an interrupted formatting is not taken for a whole one. */
 async function format(plan: KafkaPlan, data: string): Promise<void> {
   const unfinished = `${data}.formatting`;
   rmSync(unfinished, { recursive: true, force: true });
-  const configuration = writeConfiguration(plan, unfinished);
-  const clusterId = randomBytes(16).toString('base64url');
-  const args = ['format', '--config', configuration, `--cluster-id=${clusterId}`];
+  const model = plan.membership?.formattedAs;
+  if (model === undefined) await runFormat(plan, unfinished);
+  else copyFormat(model, unfinished, plan.membership?.nodeId ?? 1);
+  renameSync(unfinished, data);
+}
+
+async function runFormat(plan: KafkaPlan, data: string): Promise<void> {
+  const clusterId = plan.membership?.clusterId ?? newClusterId();
+  const users = scramArguments(plan.doors ?? []);
+  const args = ['format', '--config', writeConfiguration(plan, data), `--cluster-id=${clusterId}`, ...users];
   await promisify(execFile)(javaProgram(), javaArguments(HEAP_MB, CLASS_PATH, 'kafka.tools.StorageTool', args), {
     timeout: FORMAT_WITHIN_MS,
   });
-  renameSync(unfinished, data);
+}
+
+/** What the tool would have written for another member, without a Java program more: only its names differ. */
+function copyFormat(model: string, data: string, nodeId: number): void {
+  cpSync(join(model, 'data'), data, { recursive: true });
+  const file = join(data, 'meta.properties');
+  const text = readFileSync(file, 'utf8')
+    .replace(/^node\.id=.*$/m, `node.id=${nodeId}`)
+    .replace(/^directory\.id=.*$/m, `directory.id=${randomUuid()}`);
+  writeFileSync(file, text);
 }
 
 function writeConfiguration(plan: KafkaPlan, data: string): string {
@@ -60,23 +83,41 @@ function writeConfiguration(plan: KafkaPlan, data: string): string {
   return file;
 }
 
-/** A cluster of one: every topic of Kafka's own has one partition and one replica. */
-function configuration({ port, controllerPort, doors = [] }: KafkaPlan, data: string): Record<string, string | number> {
-  const clients = `PLAINTEXT://${LOOPBACK}:${port}`;
-  const each = (say: (door: KafkaDoor, name: string) => string) =>
-    doors.map((door, index) => `,${say(door, `DOOR${index + 1}`)}`).join('');
+function configuration(plan: KafkaPlan, data: string): Record<string, string | number> {
+  const { nodeId, controllerPorts } = plan.membership ?? { nodeId: 1, controllerPorts: [plan.controllerPort] };
   return {
-    'node.id': 1,
+    'node.id': nodeId,
     'process.roles': 'broker,controller',
-    'controller.quorum.voters': `1@${LOOPBACK}:${controllerPort}`,
-    listeners: `${clients},CONTROLLER://${LOOPBACK}:${controllerPort}${each((door, name) => `${name}://${LOOPBACK}:${door.port}`)}`,
-    'advertised.listeners': `${clients}${each((door, name) => `${name}://${door.address}`)}`,
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${each((_, name) => `${name}:PLAINTEXT`)}`,
+    'controller.quorum.voters': controllerPorts.map((port, index) => `${index + 1}@${LOOPBACK}:${port}`).join(','),
+    ...listenerSettings(plan),
     'log.dirs': data,
     ...KAFKA_SETTINGS,
+    ...(plan.membership === undefined ? {} : replicationSettings(controllerPorts.length)),
   };
+}
+
+/** Kafka's own topics lie on up to three brokers, of which one may be away. */
+function replicationSettings(brokers: number): Record<string, number> {
+  const replicas = Math.min(3, brokers);
+  const inSync = Math.max(1, replicas - 1);
+  return {
+    'offsets.topic.replication.factor': replicas,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': inSync,
+  };
+}
+
+/** The name by which members of a cluster know that they belong together. */
+export function newClusterId(): string {
+  return randomUuid();
+}
+
+/** As Kafka writes them. Its tools take one that begins so for an option. */
+function randomUuid(): string {
+  const uuid = randomBytes(16).toString('base64url');
+  return uuid.startsWith('-') ? randomUuid() : uuid;
 }
 
 /** What does not depend on where it runs; `infra/docker/compose.yaml` has the same. */

@@ -38,13 +38,19 @@ function removeFolder(path: string): void {
 export class TestServer {
   readonly command: ServerCommand;
   readonly #ready: (withinMs: number) => Promise<unknown>;
+  readonly #readyWithinMs: number;
   #child: ChildProcess | null = null;
   readonly #onExit = () => this.#child?.kill('SIGKILL');
 
   /** @param ready one round trip; it throws until the server answers */
-  constructor(command: ServerCommand, ready: (withinMs: number) => Promise<unknown>) {
+  constructor(
+    command: ServerCommand,
+    ready: (withinMs: number) => Promise<unknown>,
+    readyWithinMs: number = READY_WITHIN_MS,
+  ) {
     this.command = command;
     this.#ready = ready;
+    this.#readyWithinMs = readyWithinMs;
   }
 
   get isRunning(): boolean {
@@ -70,7 +76,7 @@ export class TestServer {
     this.#child = child;
     leftovers.add(this.#onExit);
     try {
-      await waitUntil(this.#ready, READY_WITHIN_MS, () =>
+      await waitUntil(this.#ready, this.#readyWithinMs, () =>
         this.isRunning ? null : `${this.command.name} ended with ${child.exitCode ?? child.signalCode}`,
       );
     } catch (cause) {
