@@ -80,7 +80,7 @@ describe('settings', () => {
           sessionTimeoutMs: 6000,
         },
         infrastructure: {
-          kafka: { brokers: ['10.0.0.2:9092', '10.0.0.3:9092'] },
+          kafka: { brokers: ['10.0.0.2:9092', '10.0.0.3:9092'], tls: null, sasl: null },
           redis: { protocol: 'tcp', url: 'redis://:secret@10.0.0.4:6379' },
         },
         gateway: { port: 8079, token: 'open sesame' },

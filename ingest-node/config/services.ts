@@ -1,5 +1,5 @@
 /** The services that a node may use, each enabled by its address. */
-import { readPort, readUrl } from './values.ts';
+import { isHostAndPort, readPort, readUrl, serverList } from './values.ts';
 
 export type ZookeeperSettings = {
   /** `10.0.0.1:2181`, at least one. */
@@ -44,26 +44,6 @@ export function readZookeeper(text: Text, faults: string[]): ZookeeperSettings |
     faults.push(`ZOOKEEPER_CONNECT: "${value}" is not a list like 10.0.0.1:2181,10.0.0.2:2181/services/exchange`);
   }
   return { servers, chroot, sessionTimeoutMs };
-}
-
-/** `10.0.0.1:9092`, at least one; `null`: there is no Kafka. */
-export function readKafka(text: Text, faults: string[]): { readonly brokers: readonly string[] } | null {
-  const value = text('KAFKA_BROKERS');
-  if (value === null) return null;
-  const brokers = [...new Set(serverList(value))];
-  if (!brokers.every(isHostAndPort)) {
-    faults.push(`KAFKA_BROKERS: "${value}" is not a list like 10.0.0.1:9092,10.0.0.2:9092`);
-  }
-  return { brokers };
-}
-
-function serverList(text: string): string[] {
-  return text.split(',').map(part => part.trim());
-}
-
-function isHostAndPort(text: string): boolean {
-  const [, port] = /^(?:[\w.-]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(text) ?? [];
-  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 /** Faults do not repeat the values: they may hold passwords. */

@@ -1,4 +1,4 @@
-/** Readers of single values that more than one setting is made of. Each adds its fault to the list, and answers something. */
+/** What more than one setting is made of. Readers add their fault to the list, and answer something. */
 
 /** A TCP port; 0 asks the system for a free one. */
 export function readPort(value: string | null, name: string, byDefault: number, faults: string[]): number {
@@ -18,4 +18,14 @@ export function readUrl(value: string | null, name: string, faults: string[]): s
     return null;
   }
   return url.href.replace(/\/+$/, '');
+}
+
+/** The parts of a list with commas. */
+export function serverList(text: string): string[] {
+  return text.split(',').map(part => part.trim());
+}
+
+export function isHostAndPort(text: string): boolean {
+  const [, port] = /^(?:[\w.-]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(text) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
 }

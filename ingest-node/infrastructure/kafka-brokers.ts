@@ -1,4 +1,9 @@
+import type { KafkaLockout } from './kafka-lockout.ts';
+
 export type Address = { readonly host: string; readonly port: number };
+
+/** A wrong password is not tried more often than this: some brokers, and whoever watches them, take it for an attack. */
+const LOCKED_OUT_FOR_MS = 5_000;
 
 /**
  * Whom to ask first in a Kafka, known in common by all connections to it: a reader that begins anew must not begin with
@@ -9,6 +14,8 @@ export class KafkaBrokers {
   #learnt: readonly Address[] = [];
   /** The one that answered last, as far as anybody knows. */
   #first: Address;
+  /** Who does not take us as we come, and until when that is not to be tried again (monotonic). */
+  readonly #lockouts = new Map<string, { readonly reason: KafkaLockout; readonly until: number }>();
 
   constructor(brokers: readonly string[]) {
     this.#configured = brokers.map(addressOf);
@@ -39,6 +46,25 @@ export class KafkaBrokers {
   failed(address: Address): void {
     if (keyOf(address) !== keyOf(this.#first)) return;
     this.#first = this.candidates[1] ?? this.#first;
+  }
+
+  /** A connection was made. */
+  admitted(address: Address): void {
+    this.#lockouts.delete(keyOf(address));
+  }
+
+  /** @param now monotonic */
+  lockedOut(address: Address, reason: KafkaLockout, now: number): void {
+    this.#lockouts.set(keyOf(address), { reason, until: now + LOCKED_OUT_FOR_MS });
+  }
+
+  /** Why that one is not to be dialled; `null` when it may be, which is said to one at a time. @param now monotonic */
+  lockout(address: Address, now: number): KafkaLockout | null {
+    const known = this.#lockouts.get(keyOf(address));
+    if (known === undefined) return null;
+    if (now < known.until) return known.reason;
+    this.lockedOut(address, known.reason, now);
+    return null;
   }
 }
 

@@ -97,7 +97,8 @@ describeWithService('kafka', 'the events of a Kafka', () => {
     await untilComplete(successor);
   });
 
-  test('frozen, killed and wiped: every trade is there, once each', async () => {
+  // The broker's own restart takes most of it.
+  test('frozen, killed and wiped: every trade is there, once each', { timeout: 60_000 }, async () => {
     leader.lead(EPOCH);
     const during = async (rounds: number) => {
       for (let round = 0; round < rounds; round++) {

@@ -47,6 +47,6 @@ export class KafkaPing {
 
   #refused({ type, message }: KafkaRefusal): void {
     const since = this.#refusal?.type === type ? this.#refusal.since : this.#clock.now();
-    this.#refusal = { type, reason: `${STREAM_TOPIC}: ${message}`, since };
+    this.#refusal = { type, reason: message, since };
   }
 }

@@ -9,6 +9,20 @@ export class KafkaRefusal extends Error {
   }
 }
 
+/** The same error, with what was asked and who was. */
+export function toldBy(error: Error, subject: string, broker: string): Error {
+  const about = `${subject} at ${broker}: `;
+  if (error.message.startsWith(about)) return error;
+  const refusal = refusalOf(error);
+  if (refusal !== null) return new KafkaRefusal(refusal.type, `${about}${refusal.type}, ${refusal.message}`);
+  return new Error(`${about}${error.message.replace(/^(Connection error: )+/, '')}`, { cause: error });
+}
+
+/** Whether the broker went away before it answered, by what {@link toldBy} says. */
+export function isLost({ cause }: Error): boolean {
+  return cause instanceof Error && cause.name.startsWith('KafkaJSConnection');
+}
+
 export const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS';
 const TOO_LARGE = 'MESSAGE_TOO_LARGE';
 

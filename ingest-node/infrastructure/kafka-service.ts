@@ -6,7 +6,6 @@ import type { KafkaAccess } from './kafka-access.ts';
 import { KafkaBrokers } from './kafka-brokers.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaEvents } from './kafka-events.ts';
-import { EVENTS_TOPIC } from './kafka-layout.ts';
 import { KafkaPing } from './kafka-ping.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { KafkaWriter } from './kafka-writer.ts';
@@ -33,19 +32,22 @@ export class KafkaService extends StoredService {
 
   constructor({
     brokers: configured,
+    tls = null,
+    sasl = null,
     eventPartitions = 12,
     clock,
     paceMs = 20,
     snapshotIntervalMs = 20_000,
     random = Math.random,
   }: KafkaServiceOptions) {
-    const brokers = new KafkaBrokers(configured);
+    // What any connection learns of the brokers, all of them know.
+    const access = { brokers: new KafkaBrokers(configured), clock, tls, sasl };
     const trips = new RoundTrips(clock);
     const onFault = noting(trips);
-    const connection = new KafkaConnection({ brokers, clock, measured: request => trips.run(request) });
+    const connection = new KafkaConnection({ ...access, measured: request => trips.run(request) });
     const ping = new KafkaPing(connection, clock);
     // A connection of its own: what is written for other services must not keep the stream waiting.
-    const eventsConnection = new KafkaConnection({ brokers, clock });
+    const eventsConnection = new KafkaConnection(access);
     const events = new KafkaEvents({
       connection: eventsConnection,
       clock,
@@ -61,7 +63,7 @@ export class KafkaService extends StoredService {
       name: 'kafka',
       source: new KafkaSource({
         name: connection.name,
-        connect: () => new KafkaConnection({ brokers, clock }),
+        connect: () => new KafkaConnection(access),
         clock,
         onFault,
       }),
@@ -106,6 +108,6 @@ export class KafkaService extends StoredService {
     }
     const { fault } = this.events;
     const isNews = health.state === 'up' && fault !== null && this.#clock.now() - fault.since >= EVENTS_PATIENCE_MS;
-    return isNews ? { ...health, lastError: `${EVENTS_TOPIC}: ${fault.reason}` } : health;
+    return isNews ? { ...health, lastError: fault.reason } : health;
   }
 }

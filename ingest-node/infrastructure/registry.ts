@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import type { RedisConnection } from '../../shared/stream/redis/redis-connection.ts';
-import { type RedisSettings, readKafka, readRedis, type Text } from '../config/services.ts';
+import { readKafka } from '../config/kafka.ts';
+import { type RedisSettings, readRedis, type Text } from '../config/services.ts';
 import type { InfrastructureService, OpenedInfrastructure } from './infrastructure-service.ts';
 import type { KafkaAccess } from './kafka-access.ts';
 

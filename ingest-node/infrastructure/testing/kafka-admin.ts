@@ -1,4 +1,4 @@
-import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import { type Admin, ConfigResourceTypes, ConfigSource, type ITopicMetadata, Kafka, logLevel } from 'kafkajs';
 import { EVENTS_TOPIC, SNAPSHOT_TOPIC, STREAM_TOPIC } from '../kafka-layout.ts';
 
 /** What an operator does to a Kafka, well or not, through the client's own administration. */
@@ -6,8 +6,9 @@ export class KafkaAdmin {
   readonly #admin: Admin;
   readonly #connected: Promise<void>;
 
+  /** @param brokers `host:port`, one or some of them */
   constructor(brokers: string) {
-    const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, clientId: 'operator' });
+    const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING, clientId: 'operator' });
     this.#admin = kafka.admin({ retry: { retries: 3, initialRetryTime: 50, maxRetryTime: 200 } });
     this.#connected = this.#admin.connect();
     this.#connected.catch(() => {});
@@ -49,18 +50,20 @@ export class KafkaAdmin {
   }
 
   /** A topic takes record batches of at most so many bytes. */
-  async limit(topic: string, bytes: number): Promise<void> {
+  limit(topic: string, bytes: number): Promise<void> {
+    return this.set(topic, 'max.message.bytes', `${bytes}`);
+  }
+
+  /** Gives a topic another value of one setting. */
+  async set(topic: string, name: string, value: string): Promise<void> {
     await this.#connected;
-    await this.#admin.alterConfigs({
-      validateOnly: false,
-      resources: [
-        {
-          type: ConfigResourceTypes.TOPIC,
-          name: topic,
-          configEntries: [{ name: 'max.message.bytes', value: `${bytes}` }],
-        },
-      ],
-    });
+    const resource = { type: ConfigResourceTypes.TOPIC, name: topic };
+    const { resources } = await this.#admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+    // What is not named falls back to the broker's own.
+    const own = resources[0]!.configEntries.filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG);
+    const kept = own.map(({ configName, configValue }) => ({ name: configName, value: configValue }));
+    const configEntries = [...kept.filter(entry => entry.name !== name), { name, value }];
+    await this.#admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
   }
 
   async settings(topic: string): Promise<Readonly<Record<string, string>>> {
@@ -72,6 +75,13 @@ export class KafkaAdmin {
     return Object.fromEntries(
       resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]),
     );
+  }
+
+  /** Where the partitions of a topic lie: on which brokers, by their ids, and who leads. */
+  async layout(topic: string): Promise<ITopicMetadata['partitions']> {
+    await this.#connected;
+    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]!.partitions;
   }
 
   async stop(): Promise<void> {
