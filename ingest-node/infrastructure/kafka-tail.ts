@@ -1,5 +1,5 @@
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
-import type { KafkaConnection } from './kafka-connection.ts';
+import type { KafkaConnection, ReadRecord } from './kafka-connection.ts';
 import { endOf, leadsTo, ONLY, readStreamRecord, STREAM_TOPIC, type StreamRecord } from './kafka-layout.ts';
 import { eachFrom, firstWhich, lastWhich, type Place } from './kafka-search.ts';
 
@@ -53,7 +53,16 @@ export function findPlace(
     const end = leadsTo(record);
     return end !== null && comparePositions(end, position) > 0;
   };
-  return firstWhich(connection, STREAM_TOPIC, range, readStreamRecord, isBeyond);
+  return firstWhich(connection, STREAM_TOPIC, range, readGrowing, isBeyond);
+}
+
+/**
+ * A fence is raised over what its writer has not seen yet, such as a write of its own that was never acknowledged: it may
+ * say less than the record before it.
+ */
+function readGrowing(read: ReadRecord): StreamRecord | null {
+  const record = readStreamRecord(read);
+  return record?.type === 'fence' ? null : record;
 }
 
 /** The highest writer of the records in a range. */

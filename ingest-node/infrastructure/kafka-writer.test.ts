@@ -7,7 +7,7 @@ import { catchUp } from '../../shared/stream/catch-up.ts';
 import { connect } from '../../shared/stream/testing/suite-consumers.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
 import { KafkaConnection } from './kafka-connection.ts';
-import { EVENTS_TOPIC, ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC } from './kafka-layout.ts';
+import { EVENTS_TOPIC, ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC, writeStreamRecord } from './kafka-layout.ts';
 import { KafkaRefusal } from './kafka-refusal.ts';
 import { KafkaService } from './kafka-service.ts';
 import { KafkaSource } from './kafka-source.ts';
@@ -101,6 +101,25 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
       expect([true, 'FencedError']).toContain(again);
       await expect(old.fence(writer)).rejects.toMatchObject({ name: 'FencedError', higher: writer + 1 });
     }
+  });
+
+  test('[GAP1] a fence that says less than the record before it hides nothing from a reader that comes again', async () => {
+    const writing = connection();
+    const writer = writerOn(writing);
+    await writer.fence(EPOCH);
+    for (const offset of [1, 2]) await writer.append(unit(EPOCH, EPOCH, offset));
+    // As when the second write is acknowledged only after the fence was raised: it says first what was seen, then what is.
+    const numbers = { writer: EPOCH, epoch: EPOCH, part: 1, parts: 1, start: 1, lineage: [] };
+    const fence = (next: number) => writeStreamRecord({ ...numbers, type: 'fence', first: next, next }, null);
+    const [message] = unit(EPOCH, EPOCH, 3).messages;
+    const third = writeStreamRecord({ ...numbers, type: 'batch', first: 3, next: 4 }, message!);
+    await writing.append(STREAM_TOPIC, ONLY, [fence(2), fence(3), third]);
+    const source = new KafkaSource({ name: 'kafka', connect: connection, clock: systemClock });
+    const reading = connect(source, { position: at(EPOCH, 1), cut: 'full' });
+    await until(() => reading.position?.offset === 3);
+    expect(reading.events.map(({ offset }) => offset)).toEqual([2, 3]);
+    expect(reading.snapshots).toEqual([]);
+    reading.close();
   });
 
   test('a writer that asks twice for its fence, the first having taken too long, does not shut itself out', async () => {
