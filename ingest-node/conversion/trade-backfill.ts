@@ -18,7 +18,7 @@ import { AwakeClock } from './awake-clock.ts';
 import { BackwardReading } from './backward-reading.ts';
 import { FirstIdReading, FirstTradesReading } from './beginning-reading.ts';
 import { FramePause } from './frame-pause.ts';
-import { TradeCensus } from './trade-census.ts';
+import { TradeCensus, type TradeCensusOptions } from './trade-census.ts';
 import { type Beginning, type Miss, TradeContinuity } from './trade-continuity.ts';
 import { TradeFetcher, type TradeFetcherOptions, type TradeTask } from './trade-fetcher.ts';
 import type { Remains, TradeReading } from './trade-reading.ts';
@@ -43,6 +43,8 @@ export type TradeBackfillOptions = Pick<
   readonly onResolved?: (symbol: string, isWhole: boolean) => void;
   /** After an interruption a feed has delivered these for so long that each of them is subscribed again. */
   readonly onSettled?: (symbols: readonly string[]) => void;
+  /** As `acquire`, for the one request that tells of all instruments whether trades of them are missing. */
+  readonly acquireForAll: TradeCensusOptions['acquire'];
   /** With contiguous ids: one that was delisted trades again and its ids may begin anew, or those of another node's trades do. */
   readonly onRelisted?: (symbol: string) => void;
 };
@@ -119,6 +121,7 @@ export class TradeBackfill {
         ? null
         : new TradeCensus({
             ...options,
+            acquire: options.acquireForAll,
             newest: history.newest,
             group: history.limit.group,
             onNewest: (ids, symbols, time) => this.#compare(ids, symbols, time),

@@ -30,6 +30,8 @@ export type MissedTradesOptions = {
 
 /** Behind market lists and books. */
 const PATIENCE = 1;
+/** Until the newest trades are known, what a market misses cannot be noticed, and a node may begin with fifty books. */
+const URGENT = 0;
 const LOOK_EVERY_MS = 1_000;
 /** After a feed is live: its subscription, the settling, and a first page. */
 const NOTICED_AFTER_MS = 5_000;
@@ -119,6 +121,7 @@ export class MissedTrades {
       clock,
       random,
       acquire: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, PATIENCE),
+      acquireForAll: (group, weight, signal) => feeds.restBudget.acquire(group, weight, signal, URGENT),
       get: (path, signal) => feeds.rest.get(feeds.endpoints.restUrl + path, signal, tradeHistory.limit.group),
       unpublished: (past, others) => converter.unpublished(past, others),
       onInterrupted: symbols => {

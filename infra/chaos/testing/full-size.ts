@@ -119,6 +119,9 @@ async function run(options: FullSizeOptions, stops: (() => Promise<unknown> | un
   await expect.poll(() => allLive(nodeUrl), { timeout: 60_000, interval: 200 }).toBe(true);
   // A feed is live with its first data; the last of its subscriptions is acknowledged some seconds later.
   await wait(SUBSCRIBING_MS);
+  // What a market misses of which nothing is known yet cannot be noticed: health says how many these are.
+  const unanchored = async () => (await healthOf(nodeUrl)).tradeBackfill?.map(exchange => exchange.unanchored);
+  await expect.poll(unanchored, { timeout: 60_000, interval: 200 }).toEqual([0, 0, 0]);
   const ledger = new TradeLedger(Date.now());
   client.keep(ledger);
   const truth = readTruth(simulatorUrl, ledger);

@@ -68,6 +68,7 @@ export class TradeWorld {
       clock: this.clock,
       random: () => 0.5,
       acquire: async (_group, _weight, signal) => signal.throwIfAborted(),
+      acquireForAll: async (_group, _weight, signal) => signal.throwIfAborted(),
       get: async path => {
         this.paths.push(path);
         return this.answer(path);
