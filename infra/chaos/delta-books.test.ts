@@ -49,3 +49,16 @@ test('lost changes cost one book its place, a cut all of them; each comes back t
   expect(counts().snapshots.aligned).toBe(before.snapshots.aligned + BOOKS);
   expect(counts().crossed).toBe(0);
 });
+
+test('a leader asks for the newest trades of all markets before most of its books: until then it cannot know what it misses', {
+  timeout: 60_000,
+}, async () => {
+  const books = 20;
+  world = await startBookWorld(books, { instruments: 80, eventsPerSecond: 100 });
+  const { asked } = world;
+  const newest = '/binance/api/v3/ticker/24hr';
+  await expect.poll(() => asked, SOON).toContain(newest);
+  const before = asked.slice(0, asked.indexOf(newest)).filter(path => path === '/binance/api/v3/depth');
+  // One burst of the budget pays for five. Twenty take more than a quarter of a minute.
+  expect(before.length).toBeLessThan(books / 2);
+});

@@ -20,6 +20,8 @@ export type BookWorld = {
   forget(): void;
   /** Times since the last `forget` that each of these symbols had a book published. */
   published(symbol: string): number;
+  /** Paths of what was asked by REST, as the answers came. */
+  readonly asked: readonly string[];
   /** What the log was told of books. */
   readonly told: readonly { readonly symbol: string; readonly kind: string }[];
   stop(): Promise<void>;
@@ -60,6 +62,7 @@ export async function startBookWorld(count: number, options: SimulatorOptions): 
       }
     }
   }
+  const asked: string[] = [];
   const note = (details: object): void => {
     if ('symbol' in details && 'kind' in details) told.push(details as { symbol: string; kind: string });
   };
@@ -71,12 +74,19 @@ export async function startBookWorld(count: number, options: SimulatorOptions): 
     logger: { ...silentLogger, info: note, warn: note },
     onInstruments: () => {},
     deltaSymbols: { binance: built },
+    tap: {
+      isOpen: true,
+      take: ({ direction, url }) => {
+        if (direction === 'http') asked.push(url.slice(simulator.url.length).split('?', 1)[0]!);
+      },
+    },
   });
   leader.start();
   return {
     simulator,
     symbols,
     told,
+    asked,
     counts: () => {
       if (faults.length > 0) throw faults[0];
       return leader.deltaBookCounts()[0]!;
