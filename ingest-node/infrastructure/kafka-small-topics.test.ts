@@ -1,11 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
-import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { ticker, trade } from '../../shared/model/testing/market-events.ts';
 import { connect } from '../../shared/stream/testing/suite-consumers.ts';
 import { encodeMessage } from '../../shared/wire/json-codec.ts';
-import { KafkaConnection } from './kafka-connection.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
 import { EVENTS_TOPIC, eventsPlan, SNAPSHOT_PLAN, SNAPSHOT_TOPIC, STREAM_PLAN, STREAM_TOPIC } from './kafka-layout.ts';
 import type { KafkaService } from './kafka-service.ts';
 import { KafkaSource } from './kafka-source.ts';
@@ -13,8 +12,8 @@ import { ensureTopics } from './kafka-topics.ts';
 import { KafkaWriter } from './kafka-writer.ts';
 import type { PathUnit } from './path-publisher.ts';
 import { EventsReader } from './testing/events-reader.ts';
-import { KafkaAdmin } from './testing/kafka-admin.ts';
 import { startKafkaPath } from './testing/kafka-path.ts';
+import { useKafka } from './testing/suite-kafka.ts';
 import {
   at,
   EPOCH,
@@ -34,35 +33,20 @@ const TOPICS = [STREAM_TOPIC, SNAPSHOT_TOPIC, EVENTS_TOPIC] as const;
 
 /** Topics whose `max.message.bytes` is less than what we write at once. */
 describeWithService('kafka', 'the small topics of a Kafka', () => {
-  let kafka: TestKafka;
-  let admin: KafkaAdmin;
-  const connection = () => {
-    const opened = new KafkaConnection({ brokers: [kafka.brokers], clock: systemClock });
-    onTestFinished(() => opened.close());
-    return opened;
-  };
-
-  beforeAll(async () => {
-    kafka = await startKafka();
-    admin = new KafkaAdmin(kafka.brokers);
-  });
-  afterAll(async () => {
-    await admin?.stop();
-    await kafka?.dispose();
-  });
+  const suite = useKafka();
 
   describe('a node that leads', () => {
-    const world = new SuiteWorld(() => startKafkaPath(kafka, { snapshotIntervalMs: 200 }));
+    const world = new SuiteWorld(() => startKafkaPath(suite.kafka, { snapshotIntervalMs: 200 }));
     let reader: EventsReader;
 
     beforeEach(async () => {
-      reader = new EventsReader(kafka.brokers);
-      await ensureTopics(connection(), [STREAM_PLAN, SNAPSHOT_PLAN, eventsPlan(2)]);
+      reader = new EventsReader(suite.kafka.brokers);
+      await ensureTopics(suite.connect(), [STREAM_PLAN, SNAPSHOT_PLAN, eventsPlan(2)]);
     });
     afterEach(() => reader.close());
 
     const allow = async (bytes: number) => {
-      for (const topic of TOPICS) await admin.limit(topic, bytes);
+      for (const topic of TOPICS) await suite.admin.limit(topic, bytes);
     };
 
     test.each([
@@ -118,7 +102,7 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
     });
 
     test('other services’ topic alone is too small for an event: told beside, and the stream goes on', async () => {
-      await admin.limit(EVENTS_TOPIC, SMALL);
+      await suite.admin.limit(EVENTS_TOPIC, SMALL);
       const { leader } = world;
       leader.lead(EPOCH);
       leader.seal(trade('BTC/KRW', { id: '9'.repeat(3_000) }));
@@ -126,7 +110,7 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
       const told = /^exchange\.events: a record of 3\d{3} bytes is larger than max\.message\.bytes of 2048$/;
       await until(() => told.test(leader.service.health().lastError ?? ''));
       expect(leader.service.health().state).toBe('up');
-      await admin.limit(EVENTS_TOPIC, 4_096);
+      await suite.admin.limit(EVENTS_TOPIC, 4_096);
       await vi.waitUntil(async () => (await reader.onceEach()).length === 1, HEALED_WITHIN_MS);
     });
   });
@@ -135,9 +119,8 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
     const EVENTS = 30;
 
     beforeEach(async () => {
-      await admin.clean();
-      await ensureTopics(connection(), [STREAM_PLAN, SNAPSHOT_PLAN]);
-      await admin.limit(STREAM_TOPIC, SMALL);
+      await ensureTopics(suite.connect(), [STREAM_PLAN, SNAPSHOT_PLAN]);
+      await suite.admin.limit(STREAM_TOPIC, SMALL);
     });
 
     function unit(writer: number, epoch: number, first: number, count: number, of = 'A/KRW'): PathUnit {
@@ -176,7 +159,7 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
     }
 
     function readers() {
-      const source = new KafkaSource({ name: 'kafka', connect: connection, clock: systemClock });
+      const source = new KafkaSource({ name: 'kafka', connect: suite.connect, clock: systemClock });
       const open = (offset: number) => {
         const reading = connect(source, { position: at(EPOCH, offset), cut: 'full' });
         onTestFinished(() => reading.close());
@@ -187,8 +170,8 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
 
     test('[FEN1] [EPO1] another writer’s fence: the batch is nowhere, and the end is before it', async () => {
       const open = readers();
-      const oldConnection = connection();
-      const [old, successor] = [writerOn(oldConnection), writerOn(connection())];
+      const oldConnection = suite.connect();
+      const [old, successor] = [writerOn(oldConnection), writerOn(suite.connect())];
       await old.fence(EPOCH);
       const before = unit(EPOCH, EPOCH, 1, EVENTS);
       await old.append(before);
@@ -221,7 +204,7 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
 
     test('the line breaks: the same writer looks again, and writes the batch in other parts', async () => {
       const open = readers();
-      const on = connection();
+      const on = suite.connect();
       const writer = writerOn(on);
       await writer.fence(EPOCH);
       await writer.append(unit(EPOCH, EPOCH, 1, 1));
@@ -235,7 +218,7 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
       await expect(writer.append(batch)).rejects.toThrow('the line broke');
       vi.restoreAllMocks();
       expect(await writer.fence(EPOCH)).toMatchObject({ position: at(EPOCH, 1) });
-      await admin.limit(STREAM_TOPIC, 1_500);
+      await suite.admin.limit(STREAM_TOPIC, 1_500);
       // The limit that it knows is no longer the right one: it learns that, and begins again.
       const attempts = [];
       for (let attempt = 0; attempt < 3; attempt++) {
@@ -259,7 +242,7 @@ describeWithService('kafka', 'the small topics of a Kafka', () => {
 
     test('[HB1] a batch in very many parts does not look like silence', async () => {
       const open = readers();
-      const on = connection();
+      const on = suite.connect();
       const writer = writerOn(on);
       await writer.fence(EPOCH);
       await writer.append(unit(EPOCH, EPOCH, 1, 1));

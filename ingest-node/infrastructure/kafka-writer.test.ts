@@ -1,44 +1,27 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
-import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { trade } from '../../shared/model/testing/market-events.ts';
 import { catchUp } from '../../shared/stream/catch-up.ts';
 import { connect } from '../../shared/stream/testing/suite-consumers.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
-import { KafkaConnection } from './kafka-connection.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
 import { EVENTS_TOPIC, ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC, writeStreamRecord } from './kafka-layout.ts';
 import { KafkaRefusal } from './kafka-refusal.ts';
 import { KafkaService } from './kafka-service.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { KafkaWriter } from './kafka-writer.ts';
 import type { PathUnit } from './path-publisher.ts';
-import { KafkaAdmin } from './testing/kafka-admin.ts';
+import { useKafka } from './testing/suite-kafka.ts';
 import { at, EPOCH, isAt, LATER, Leader, until } from './testing/suite-world.ts';
 
 /** Two writers at one broker, step by step. */
 describeWithService('kafka', 'the writers of a Kafka', () => {
-  let kafka: TestKafka;
-  let admin: KafkaAdmin;
-  const connection = () => {
-    const opened = new KafkaConnection({ brokers: [kafka.brokers], clock: systemClock });
-    onTestFinished(() => opened.close());
-    return opened;
-  };
+  const suite = useKafka();
   const writerOn = (on: KafkaConnection) => {
     const faults: string[] = [];
     return Object.assign(new KafkaWriter({ connection: on, onFault: fault => faults.push(fault) }), { faults });
   };
-
-  beforeAll(async () => {
-    kafka = await startKafka();
-    admin = new KafkaAdmin(kafka.brokers);
-  });
-  afterAll(async () => {
-    await admin?.stop();
-    await kafka?.dispose();
-  });
-  beforeEach(() => admin.clean());
 
   function unit(writer: number, epoch: number, offset: number): PathUnit {
     const event = { ...trade(), offset };
@@ -57,13 +40,13 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
   }
 
   test('topics that cannot be looked at while the stream can do not end the node', async () => {
-    await writerOn(connection()).fence(EPOCH);
+    await writerOn(suite.connect()).fence(EPOCH);
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => void unhandled.push(reason);
     process.on('unhandledRejection', note);
     onTestFinished(() => void process.off('unhandledRejection', note));
     // A leader is being elected for one of the topics, which is said before the name was given out.
-    const electing = connection();
+    const electing = suite.connect();
     electing.partitions = topic => Promise.reject(new KafkaRefusal('LEADER_NOT_AVAILABLE', topic));
     electing.createTopics = () => Promise.reject(new KafkaRefusal('LEADER_NOT_AVAILABLE', STREAM_TOPIC));
     await expect(writerOn(electing).fence(EPOCH + 1)).resolves.toMatchObject({ writer: EPOCH + 1 });
@@ -72,14 +55,14 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
   });
 
   test('[FEN1] what was on its way when the fence was raised is before the end that it says, or nowhere', async () => {
-    const [old, successor] = [writerOn(connection()), writerOn(connection())];
+    const [old, successor] = [writerOn(suite.connect()), writerOn(suite.connect())];
     await old.fence(EPOCH);
     let sealed = 0;
     for (let turn = 0; turn < 8; turn++) {
       if (turn > 0) await old.fence(EPOCH + 2 * turn);
       const writer = EPOCH + 2 * turn;
       await old.append(unit(writer, EPOCH, ++sealed));
-      kafka.freeze();
+      suite.kafka.freeze();
       // Both lie in the broker's sockets until it wakes.
       const onItsWay = old.append(unit(writer, EPOCH, ++sealed)).then(
         () => 'written',
@@ -87,7 +70,7 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
       );
       const fencing = successor.fence(writer + 1);
       await new Promise(resolve => setTimeout(resolve, 20));
-      kafka.thaw();
+      suite.kafka.thaw();
       const tail = await fencing;
       const fate = await onItsWay;
       const end = (await successor.tail()).position!;
@@ -104,7 +87,7 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
   });
 
   test('[GAP1] a fence that says less than the record before it hides nothing from a reader that comes again', async () => {
-    const writing = connection();
+    const writing = suite.connect();
     const writer = writerOn(writing);
     await writer.fence(EPOCH);
     for (const offset of [1, 2]) await writer.append(unit(EPOCH, EPOCH, offset));
@@ -114,7 +97,7 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
     const [message] = unit(EPOCH, EPOCH, 3).messages;
     const third = writeStreamRecord({ ...numbers, type: 'batch', first: 3, next: 4 }, message!);
     await writing.append(STREAM_TOPIC, ONLY, [fence(2), fence(3), third]);
-    const source = new KafkaSource({ name: 'kafka', connect: connection, clock: systemClock });
+    const source = new KafkaSource({ name: 'kafka', connect: suite.connect, clock: systemClock });
     const reading = connect(source, { position: at(EPOCH, 1), cut: 'full' });
     await until(() => reading.position?.offset === 3);
     expect(reading.events.map(({ offset }) => offset)).toEqual([2, 3]);
@@ -123,7 +106,7 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
   });
 
   test('a writer that asks twice for its fence, the first having taken too long, does not shut itself out', async () => {
-    const writer = writerOn(connection());
+    const writer = writerOn(suite.connect());
     const tails = await Promise.all([writer.fence(EPOCH), writer.fence(EPOCH)]);
     expect(tails[1]).toEqual(tails[0]);
     for (const offset of [1, 2]) {
@@ -133,8 +116,8 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
   });
 
   test('[ORD2] [EPO2] though the broker has forgotten the name, a lower writer is told, and no reader hears it', async () => {
-    const oldConnection = connection();
-    const [old, successor] = [writerOn(oldConnection), writerOn(connection())];
+    const oldConnection = suite.connect();
+    const [old, successor] = [writerOn(oldConnection), writerOn(suite.connect())];
     await old.fence(EPOCH);
     await old.append(unit(EPOCH, EPOCH, 1));
     await old.append(unit(EPOCH, EPOCH, 2));
@@ -144,7 +127,7 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
       return oldConnection.append(topic, partition, records);
     });
     await successor.fence(LATER);
-    const source = new KafkaSource({ name: 'kafka', connect: connection, clock: systemClock });
+    const source = new KafkaSource({ name: 'kafka', connect: suite.connect, clock: systemClock });
     const reading = connect(source, { position: at(EPOCH, 1), cut: 'full' });
     await until(() => reading.position?.offset === 2);
     await expect(old.append(unit(EPOCH, EPOCH, 3))).rejects.toMatchObject({ name: 'FencedError', higher: LATER });
@@ -164,9 +147,9 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
   });
 
   test('[SNP1] topics are laid out as written, and left alone when somebody has laid them out otherwise', async () => {
-    const on = connection();
+    const on = suite.connect();
     await on.createTopics([{ topic: EVENTS_TOPIC, partitions: 3, settings: {} }]);
-    const service = new KafkaService({ brokers: [kafka.brokers], clock: systemClock });
+    const service = new KafkaService({ brokers: [suite.kafka.brokers], clock: systemClock });
     const leader = new Leader(service);
     leader.lead(EPOCH);
     leader.seal(trade());
@@ -174,8 +157,11 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
     await until(() => service.events.position?.offset === 1);
     const counts = [STREAM_TOPIC, SNAPSHOT_TOPIC, EVENTS_TOPIC].map(topic => on.partitions(topic));
     expect(await Promise.all(counts)).toEqual([1, 1, 3]);
-    expect(await admin.settings(STREAM_TOPIC)).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': '3600000' });
-    expect(await admin.settings(SNAPSHOT_TOPIC)).toMatchObject({
+    expect(await suite.admin.settings(STREAM_TOPIC)).toMatchObject({
+      'cleanup.policy': 'delete',
+      'retention.ms': '3600000',
+    });
+    expect(await suite.admin.settings(SNAPSHOT_TOPIC)).toMatchObject({
       'cleanup.policy': 'compact',
       'min.compaction.lag.ms': '3600000',
     });
@@ -184,16 +170,16 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
 
   describe('an hour of it', () => {
     test('[EPO1] a follower that is a moment behind reads up to the fence in a fraction of a second', async () => {
-      const service = new KafkaService({ brokers: [kafka.brokers], clock: systemClock, paceMs: 0 });
+      const service = new KafkaService({ brokers: [suite.kafka.brokers], clock: systemClock, paceMs: 0 });
       const leader = new Leader(service);
       leader.lead(EPOCH);
       leader.seal(trade());
       await leader.flushed();
-      await fill(connection(), 20_000);
+      await fill(suite.connect(), 20_000);
       const behind = leader.log.position;
       for (let count = 0; count < 20; count++) leader.seal(trade());
       await leader.flushed();
-      const successor = new KafkaService({ brokers: [kafka.brokers], clock: systemClock });
+      const successor = new KafkaService({ brokers: [suite.kafka.brokers], clock: systemClock });
       const times: number[] = [];
       const said: string[] = [];
       for (let turn = 0; turn < 5; turn++) {

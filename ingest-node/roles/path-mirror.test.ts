@@ -4,10 +4,9 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
-import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { trade } from '../../shared/model/testing/market-events.ts';
 import { HEARTBEAT_INTERVAL_MS, type ServerMessage } from '../../shared/wire/messages.ts';
@@ -17,10 +16,9 @@ import { readConfig } from '../config/config.ts';
 import { DEFAULT_SESSION_BOUNDS } from '../distribution/session.ts';
 import { SessionRegistry } from '../distribution/session-registry.ts';
 import { StreamServer } from '../distribution/stream-server.ts';
-import { KafkaConnection } from '../infrastructure/kafka-connection.ts';
 import { ONLY, readBatch, SNAPSHOT_TOPIC, STREAM_TOPIC } from '../infrastructure/kafka-layout.ts';
 import { KafkaService } from '../infrastructure/kafka-service.ts';
-import { KafkaAdmin } from '../infrastructure/testing/kafka-admin.ts';
+import { useKafka } from '../infrastructure/testing/suite-kafka.ts';
 import { EPOCH, Leader, NOISE_MS, TOLD_WITHIN_MS } from '../infrastructure/testing/suite-world.ts';
 import { controlSocketPath } from '../operations/control-server.ts';
 import { silentLogger } from '../operations/logger.ts';
@@ -72,21 +70,11 @@ function until(condition: () => boolean, timeout = WITHIN_MS): Promise<unknown> 
 }
 
 describeWithService('kafka', 'a path mirror over a Kafka', () => {
-  let kafka: TestKafka;
-  let admin: KafkaAdmin;
+  const suite = useKafka();
   const stops: (() => Promise<unknown> | unknown)[] = [];
 
-  beforeAll(async () => {
-    kafka = await startKafka();
-    admin = new KafkaAdmin(kafka.brokers);
-  });
-  afterAll(async () => {
-    await admin?.stop();
-    await kafka?.dispose();
-  });
-  beforeEach(() => admin.clean());
   afterEach(async () => {
-    kafka.thaw();
+    suite.kafka.thaw();
     for (const stop of stops.splice(0).reverse()) await stop();
   });
 
@@ -105,7 +93,7 @@ describeWithService('kafka', 'a path mirror over a Kafka', () => {
       dataDir = await mkdtemp(join(tmpdir(), 'mirror-'));
       stops.push(() => rm(dataDir, { recursive: true, force: true }));
       const read = readConfig(
-        { INGEST_PORT: '0', DATA_DIR: dataDir, KAFKA_BROKERS: kafka.brokers },
+        { INGEST_PORT: '0', DATA_DIR: dataDir, KAFKA_BROKERS: suite.kafka.brokers },
         { nodeId: 'node-1' },
       );
       if (!read.ok) throw new Error(read.faults.join());
@@ -119,7 +107,7 @@ describeWithService('kafka', 'a path mirror over a Kafka', () => {
 
     /** Where a mirror begins: whoever comes before that has to come again. */
     async function isStored(): Promise<boolean> {
-      const connection = new KafkaConnection({ brokers: [kafka.brokers], clock: systemClock });
+      const connection = suite.connect();
       const ends = [STREAM_TOPIC, SNAPSHOT_TOPIC].map(topic => connection.end(topic, ONLY).catch(() => 0));
       const isThere = (await Promise.all(ends)).every(end => end > 0);
       connection.close();
@@ -161,8 +149,7 @@ describeWithService('kafka', 'a path mirror over a Kafka', () => {
       for (let turn = 0; turn < 10; turn++) ids.push(...(await happen(20)));
       await until(() => mirrored.trades.length >= ids.length && direct.trades.length >= ids.length);
       expect([mirrored.trades, direct.trades, mirrored.losses]).toEqual([ids, ids, 0]);
-      const connection = new KafkaConnection({ brokers: [kafka.brokers], clock: systemClock });
-      stops.push(() => connection.close());
+      const connection = suite.connect();
       const { records } = await connection.fetch(STREAM_TOPIC, ONLY, 0, { waitMs: 0, maxBytes: 8e6 });
       const stored = records.flatMap(({ value }) => readBatch(value)?.events ?? []);
       expect(stored.flatMap(event => (event.type === 'trade' ? [event.id] : []))).toEqual(ids);
@@ -174,7 +161,7 @@ describeWithService('kafka', 'a path mirror over a Kafka', () => {
       await until(() => [direct, mirrored].every(({ messages }) => messages.some(({ type }) => type === 'snapshot')));
       const ids = await happen(10);
       await until(() => mirrored.trades.length === 10);
-      kafka.freeze();
+      suite.kafka.freeze();
       const frozenAt = performance.now();
       const during: string[] = [];
       await vi.waitUntil(
@@ -197,7 +184,7 @@ describeWithService('kafka', 'a path mirror over a Kafka', () => {
       during.push(...(await happen(10)));
       await until(() => direct.trades.length === ids.length + during.length);
       expect([direct.trades, mirrored.trades]).toEqual([[...ids, ...during], ids]);
-      kafka.thaw();
+      suite.kafka.thaw();
       const thawedAt = performance.now();
       await until(() => mirrored.trades.length >= ids.length + during.length);
       const healedMs = performance.now() - thawedAt;
@@ -213,7 +200,7 @@ describeWithService('kafka', 'a path mirror over a Kafka', () => {
 
   test('[SLO1] a client that does not read is treated as on /ws/exchange, and holds nobody up', async () => {
     const bounds = { ...DEFAULT_SESSION_BOUNDS, maxLagBytes: 1024 * 1024 };
-    const service = new KafkaService({ brokers: [kafka.brokers], clock: systemClock });
+    const service = new KafkaService({ brokers: [suite.kafka.brokers], clock: systemClock });
     const leader = new Leader(service);
     const exchange = new SessionRegistry({ server: 'node-1', log: leader.log, clock: systemClock, bounds });
     exchange.setUpstream('live');
