@@ -11,6 +11,7 @@ import type { InstrumentIndex } from '../../ingest-node/exchanges/exchange-adapt
 import { EXCHANGE_ADAPTERS } from '../../ingest-node/exchanges/registry.ts';
 import { MarketRhythms } from '../../ingest-node/feeds/market-rhythms.ts';
 import { silentLogger } from '../../ingest-node/operations/logger.ts';
+import { TurnClock } from '../../ingest-node/recording/turn-clock.ts';
 import { Leader } from '../../ingest-node/roles/leader.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
@@ -147,6 +148,8 @@ function measure(market: MarketFrames, warmUpFrames: number): Pass {
 class Pipeline {
   readonly #market: MarketFrames;
   readonly #clock = new ReplayClock(MARKET_START);
+  /** Every frame is a turn, so that a recording could begin at any time. */
+  readonly #turns = new TurnClock({ clock: this.#clock, onTick: () => undefined, onOffset: () => undefined });
   readonly #log = new StreamLog(RING_BOUNDS);
   readonly #distributor = new Distributor({ log: this.#log, clock: this.#clock, onHeartbeat: () => undefined });
   readonly #leader: Leader;
@@ -158,7 +161,7 @@ class Pipeline {
       adapters: [...market.instruments.keys()].map(exchange => EXCHANGE_ADAPTERS[exchange]),
       simulatorUrl: null,
       distributor: this.#distributor,
-      clock: this.#clock,
+      clock: this.#turns,
       logger: silentLogger,
       onInstruments: () => undefined,
     });
@@ -179,7 +182,9 @@ class Pipeline {
     for (let number = from; number < to; number += 1) {
       const { exchange, bytes, at } = frames[number]!;
       this.#clock.moveTo(at);
+      const isTurn = this.#turns.enter(this.#clock.now());
       this.#ingest(exchange, bytes, instruments.get(exchange)!);
+      if (isTurn) this.#turns.leave();
     }
     this.#distributor.seal();
   }
