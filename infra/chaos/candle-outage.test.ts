@@ -7,7 +7,7 @@ import { Leader } from '../../ingest-node/roles/leader.ts';
 import type { Candle, Trade } from '../../shared/model/market-event.ts';
 import { MINUTE_MS } from '../../shared/model/time.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
-import { startSimulator } from '../exchange-simulator/simulator.ts';
+import { type SimulatorOptions, startSimulator } from '../exchange-simulator/simulator.ts';
 import { steadyClock } from './testing/steady-clock.ts';
 import { trueCandles } from './testing/true-candles.ts';
 
@@ -32,11 +32,12 @@ async function startWorld(
   instrumentsPerFeed: number,
   eventsPerSecond: number,
   heartbeat: Partial<Heartbeat> = {},
+  timings: SimulatorOptions = {},
 ) {
   const clock = steadyClock(20);
   const { now } = clock;
   const quiet = { idleTimeoutMs: HOUR, statusIntervalMs: HOUR };
-  const simulator = await startSimulator({ instruments: 40, eventsPerSecond, now, ...quiet });
+  const simulator = await startSimulator({ instruments: 40, eventsPerSecond, now, ...quiet, ...timings });
   stops.push(() => simulator.stop());
   const log = new StreamLog();
   const distributor = new Distributor({ log, clock, onHeartbeat: () => {} });
@@ -211,6 +212,26 @@ it('quiet markets on quiet feeds are closed in time, by a sign of life', { timeo
     }
   }
   expect(simulator.bans.total).toBe(0);
+});
+
+it('the way from the exchanges takes four seconds longer all of a sudden: nothing is closed before it is known', {
+  timeout: 60_000,
+}, async () => {
+  const world = await startWorld(['upbit', 'bithumb'], 250, 60, {}, { statusIntervalMs: 50 });
+  const { simulator, now, reach, states, truthOf, closedOf } = world;
+  const minute = Math.ceil((now() + 3_000) / MINUTE_MS) * MINUTE_MS;
+  await reach(minute + 56_000);
+  const before = states.length;
+  // 200 ms of this machine.
+  expect(simulator.faults.inject({ fault: 'lateFrames', by: 200, ms: 60_000 }).struck).toBe(2);
+  await reach(minute + 2 * MINUTE_MS + 16_000);
+  expect(states.slice(before), 'nobody lost a connection').toEqual([]);
+  for (const name of ['upbit', 'bithumb'] as const) {
+    for (const openTime of [minute, minute + MINUTE_MS]) {
+      expect(told(closedOf(name, openTime)), `${name} ${openTime}`).toEqual(truthOf(name, openTime));
+    }
+  }
+  world.expectEachClosedOnce();
 });
 
 it('a socket that is dead when it is replaced by plan: what it did not bring is read back, and nothing wrong is closed', {

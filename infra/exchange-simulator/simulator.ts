@@ -121,7 +121,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     connections += 1;
   });
   const port = await listen(server, options.port ?? 0, host);
-  const timer = setInterval(pumpOf(market, targets, clock, startMs), stepMs);
+  const pump = pumpOf(market, targets, clock, startMs);
+  for (const exchange of EXCHANGES) targets[exchange].gate.catchUp = pump;
+  const timer = setInterval(pump, stepMs);
 
   return {
     url: `${options.certificate === undefined ? 'http' : 'https'}://${host}:${port}`,

@@ -191,7 +191,7 @@ describe('derived candles', () => {
           take(service.add(event, arrives, source), index);
         });
         const end = happened + 10 * MINUTE_MS;
-        service.listen(bithumb, { kind: 'control', control: { name: 'alive' } }, end, source);
+        service.alive('bithumb', source.feed, end);
         take(service.flush(end), arriving.length);
 
         const closedTimes = closed.map(({ candle }) => candle.openTime);

@@ -39,9 +39,9 @@ export class CandleService {
     source: FrameSource,
   ): void {
     this.#rules.set(exchange, candles);
-    const { feed, isFirst } = source;
-    if (conversion.kind === 'control' && isFirst) this.#heard.alive(exchange, feed, receivedTime);
+    // A message without a time of the exchange may have been long on its way.
     if (conversion.kind !== 'events') return;
+    const { feed, isFirst } = source;
     let newest = Number.NEGATIVE_INFINITY;
     for (const event of conversion.events) {
       if (event.exchangeTime !== null && event.exchangeTime > newest) newest = event.exchangeTime;
@@ -50,7 +50,7 @@ export class CandleService {
     if (isFirst && Number.isFinite(newest)) this.#heard.told(exchange, feed, newest, receivedTime);
   }
 
-  /** A feed has given a sign of life that proves that everything before this time has come. */
+  /** A feed has answered what it was asked at this time of ours: everything before has come. */
   alive(exchange: ExchangeName, feed: string, time: EpochMillis): void {
     this.#heard.alive(exchange, feed, time);
   }

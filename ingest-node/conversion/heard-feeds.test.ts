@@ -32,3 +32,14 @@ it('a sign of life counts by the clock of the exchange, also after that was set 
   heard.alive('upbit', 'upbit-1', start + 2 * MINUTE_MS + 1_000);
   expect(heard.until('upbit-1')).toBe(start + 2 * MINUTE_MS - 29_000);
 });
+
+it('while an exchange tells late what happened, a sign of life proves as much less', () => {
+  const heard = new HeardFeeds();
+  heard.told('upbit', 'upbit-0', start - 40, start);
+  for (const after of [11_000, 15_000, 21_000]) heard.told('upbit', 'upbit-0', start + after - 5_000, start + after);
+  heard.alive('upbit', 'upbit-1', start + 22_000);
+  expect(heard.until('upbit-1')).toBe(start + 17_000);
+  heard.told('upbit', 'upbit-0', start + 22_960, start + 23_000);
+  heard.alive('upbit', 'upbit-1', start + 24_000);
+  expect(heard.until('upbit-1')).toBe(start + 23_960);
+});

@@ -2,12 +2,13 @@
  * How far each feed has told us what happened, by the clock of its exchange. A feed whose socket is silently dead has not
  * told us anything since, whatever the others of its exchange deliver.
  *
- * What carries no time of the exchange, such as a pong, proves that the feed lived at a time of ours. How far the two
- * clocks lie apart is learned from the frames that do carry one: an exchange whose clock is behind ours has not reached
- * a minute's end yet when we have.
+ * A pong carries no time of the exchange, but answers a ping that was sent at a time of ours. How far the two clocks lie
+ * apart, and how late an exchange tells what happened while it is overloaded, is learned from the frames that do carry one:
+ * an exchange whose clock is behind ours has not reached a minute's end yet when we have, and one whose frames are late has
+ * not told it.
  */
 import type { ExchangeName } from '../../shared/model/exchange.ts';
-import { type EpochMillis, MINUTE_MS } from '../../shared/model/time.ts';
+import type { EpochMillis } from '../../shared/model/time.ts';
 
 /** Where a frame came from. */
 export type FrameSource = {
@@ -16,7 +17,10 @@ export type FrameSource = {
   readonly isFirst: boolean;
 };
 
-/** The exchange's time minus ours at its newest frames: the most of this minute of ours and of the one before. */
+/** How soon it is believed that an exchange has become late; one frame in it that is not old is enough to see that it is not. */
+const BLOCK_MS = 10_000;
+
+/** The exchange's time minus ours at its newest frames: the most of this block of our time and of the one before. */
 type Offset = { block: number; most: number; mostBefore: number };
 
 export class HeardFeeds {
@@ -25,7 +29,7 @@ export class HeardFeeds {
 
   /** A feed has told us something that happened at this time of the exchange. */
   told(exchange: ExchangeName, feed: string, exchangeTime: EpochMillis, receivedTime: EpochMillis): void {
-    this.#learn(exchange, exchangeTime - receivedTime, Math.floor(receivedTime / MINUTE_MS));
+    this.#learn(exchange, exchangeTime - receivedTime, Math.floor(receivedTime / BLOCK_MS));
     // An exchange whose clock is ahead of ours is not heard from a time that has not come.
     this.#hear(feed, Math.min(exchangeTime, receivedTime));
   }

@@ -32,6 +32,8 @@ export class ExchangeGate {
   refusal: Refusal = 'http503';
   /** While this is ahead, Binance's snapshot call goes on showing the book as it stood. */
   snapshotsHeldUntilMs = 0;
+  /** Lets everything happen, and be told, that is due by now. */
+  catchUp: () => void = () => {};
   /** How far the exchange's own clock is off, milliseconds, a multiple of 100. */
   skewMs = 0;
 

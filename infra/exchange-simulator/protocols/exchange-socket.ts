@@ -48,7 +48,9 @@ export class ExchangeSocket {
     });
     socket.on('ping', (payload: Buffer) => {
       this.trafficMs = gate.now();
-      if (!gate.isStalled && this.#isOpen && !this.#isHalfOpen) socket.pong(payload);
+      // Whoever hears the answer may conclude that it heard what happened before.
+      gate.catchUp();
+      if (!gate.isStalled && this.#isOpen && !this.#isHalfOpen) this.#line.send(payload, 'pong');
       events.ping();
     });
     socket.on('pong', () => {
@@ -94,7 +96,7 @@ export class ExchangeSocket {
       this.terminate();
       return false;
     }
-    this.#line.send(frame, how === 'split');
+    this.#line.send(frame, how);
     this.framesSent += 1;
     this.#gate.framesSent += 1;
     this.#gate.bytesSent += frame.length;

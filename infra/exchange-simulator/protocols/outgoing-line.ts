@@ -9,8 +9,11 @@ export function noteConnection(socket: WebSocket, connection: Duplex): void {
   connections.set(socket, connection);
 }
 
+/** Torn into several packets with `split`; `pong`: the control frame of this payload. */
+type How = 'whole' | 'split' | 'pong';
+
 /** `dueAt` on the monotonic clock, milliseconds. */
-type Entry = { frame: string | Buffer; isSplit: boolean; dueAt: number };
+type Entry = { frame: string | Buffer; how: How; dueAt: number };
 
 const PARTS = 4;
 const PART_PAUSE_MS = 2;
@@ -34,13 +37,13 @@ export class OutgoingLine {
     this.#socket = socket;
   }
 
-  send(frame: string | Buffer, isSplit: boolean): void {
+  send(frame: string | Buffer, how: How): void {
     const dueAt = this.#dueAt();
-    if (!this.#isDraining && !isSplit && !this.#isSlow && dueAt === 0) {
-      this.#write(frame);
+    if (!this.#isDraining && how !== 'split' && !this.#isSlow && dueAt === 0) {
+      this.#write(frame, how);
       return;
     }
-    this.#queue.push({ frame, isSplit, dueAt });
+    this.#queue.push({ frame, how, dueAt });
     this.waitingBytes += frame.length;
     if (!this.#isDraining) void this.#drain();
   }
@@ -71,21 +74,22 @@ export class OutgoingLine {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
-  #write(frame: string | Buffer): void {
-    this.#socket.send(frame, { binary: typeof frame !== 'string' });
+  #write(frame: string | Buffer, how: How): void {
+    if (how === 'pong') this.#socket.pong(frame);
+    else this.#socket.send(frame, { binary: typeof frame !== 'string' });
   }
 
   async #drain(): Promise<void> {
     this.#isDraining = true;
     for (let entry = this.#queue.shift(); entry !== undefined && this.#isOpen; entry = this.#queue.shift()) {
-      const { frame, isSplit, dueAt } = entry;
+      const { frame, how, dueAt } = entry;
       const waitMs = dueAt === 0 ? 0 : dueAt - performance.now();
       if (waitMs > 0) await delay(waitMs);
       if (this.#isSlow) await delay((frame.length / this.#bytesPerSecond) * 1000);
       this.waitingBytes -= frame.length;
       if (!this.#isOpen) break;
-      if (isSplit) await this.#tear(frame);
-      else this.#write(frame);
+      if (how === 'split') await this.#tear(frame);
+      else this.#write(frame, how);
     }
     if (!this.#isOpen) this.#queue = [];
     this.#isDraining = false;
