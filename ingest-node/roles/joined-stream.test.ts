@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startRedis, type TestRedis } from '../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../shared/base/clock.ts';
@@ -9,6 +9,7 @@ import type { MarketEvent } from '../../shared/model/market-event.ts';
 import { ticker, trade } from '../../shared/model/testing/market-events.ts';
 import { FollowedLog, type FollowedLogOptions } from '../../shared/stream/followed-log.ts';
 import { HISTORY_KEY, positionOfEntry } from '../../shared/stream/redis/redis-layout.ts';
+import type { StreamSource } from '../../shared/stream/source.ts';
 import { StreamLog } from '../../shared/stream/stream-log.ts';
 import { Publisher } from '../../shared/stream/testing/publisher.ts';
 import type { Batch } from '../../shared/wire/messages.ts';
@@ -82,6 +83,76 @@ class Node {
     await this.service.stop();
   }
 }
+
+/** A path that holds so many batches of one event each. */
+function pathOf(count: number): StreamSource {
+  const batches = Array.from({ length: count }, (_, index): Batch => {
+    const place = { writer: FIRST_EPOCH, epoch: FIRST_EPOCH, first: index + 1, next: index + 2 };
+    return { type: 'batch', ...place, events: [{ ...trade(), offset: index + 1 }] };
+  });
+  return {
+    name: 'memory',
+    open: () => expect.unreachable('its history is asked for'),
+    history: async after => (after === null ? batches : []),
+  };
+}
+
+describe('a long past', () => {
+  const PAST = 40;
+  const offsets = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
+  const next = (first: number) => ({ first, events: [{ ...trade(), offset: first }] });
+
+  function join(onHeard: () => void, path = pathOf(PAST)) {
+    const heard: number[] = [];
+    const joined = new JoinedStream({
+      sources: [path],
+      clock,
+      hear: ({ events }) => {
+        heard.push(...events.map(({ offset }) => offset));
+        onHeard();
+      },
+    });
+    joined.begin({ epoch: FIRST_EPOCH, offset: PAST }, []);
+    return { heard, joined };
+  }
+
+  test('is heard a little at a time: others have their turn, and what comes meanwhile is heard after it', async () => {
+    let inTurn = 0;
+    let most = 0;
+    const { heard, joined } = join(() => {
+      most = Math.max(most, ++inTurn);
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+    });
+    for (let come = PAST + 1; !joined.isSettled; come++) {
+      joined.batch(next(come));
+      inTurn = 0;
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    const last = heard.length + 1;
+    joined.batch(next(last));
+    expect(heard).toEqual(offsets(1, last));
+    expect(last).toBeGreaterThan(PAST + 1);
+    expect(most).toBeLessThan(PAST / 4);
+  });
+
+  test('is heard at once by whoever is about to lead', async () => {
+    const { heard, joined } = join(() => {});
+    joined.batch(next(PAST + 1));
+    await joined.settle(5_000);
+    expect([heard, joined.isSettled]).toEqual([offsets(1, PAST + 1), true]);
+  });
+
+  test('that is not there in time is done without', async () => {
+    const mute: StreamSource = { ...pathOf(PAST), history: () => new Promise(() => {}) };
+    const { heard, joined } = join(() => {}, mute);
+    joined.batch(next(PAST + 1));
+    expect([heard, joined.isSettled]).toEqual([[], false]);
+    await joined.settle(0);
+    joined.batch(next(PAST + 2));
+    expect(heard).toEqual([PAST + 1, PAST + 2]);
+  });
+});
 
 describeWithService('redis', 'a node that joins a stream', () => {
   let redis: TestRedis;

@@ -293,7 +293,8 @@ export class NodeRole {
     const { clock, election, logger } = this.#options;
     const began = clock.monotonic();
     const look = () => {
-      if (!this.leader.isWarm(this.#liveExchanges())) {
+      // What is still to be heard of the past would be waited for when nobody writes any more.
+      if (!this.#joined.isSettled || !this.leader.isWarm(this.#liveExchanges())) {
         this.#cancelWarmLook = clock.setTimer(LOOK_IF_WARM_EVERY_MS, look);
         return;
       }
