@@ -263,8 +263,10 @@ function describeTogether(started: (node: string) => Promise<Owner>): void {
     expect((await next.event('prepare')).leader).toEqual(leader.election.status.leader);
     expect([leader.election.status.state, next.election.status.state]).toEqual(['handingOver', 'preparing']);
     expect(term.mayWrite()).toBe(true);
+    expect(leader.election.successorUrl).toBeNull();
     next.election.ready();
     expect(await Promise.all([answer, again])).toEqual(['ready', 'ready']);
+    expect(leader.election.successorUrl).toBe(next.election.nodes()[0]!.url);
     expect(term.mayWrite()).toBe(true);
     await leader.election.release({ epoch: term.epoch, offset: 4_711 });
     expect((await next.event('lead')).previous).toEqual({ epoch: term.epoch, end: 4_711 });

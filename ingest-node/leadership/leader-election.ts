@@ -58,6 +58,8 @@ export type LeaderElection = {
    * goes on meanwhile and after it; only `release` and `stop` end it. After `timeout` the name is taken back.
    */
   handOver(options: { readonly readyWithinMs: number }): Promise<HandoverAnswer>;
+  /** After `ready`: where the stream of the named node is; `null` when nobody is named and ready, or it does not say. */
+  readonly successorUrl: string | null;
   /** On the successor, after `prepare`: it could lead now. Says nothing at any other time. */
   ready(): void;
   /**

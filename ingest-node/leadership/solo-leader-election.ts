@@ -71,6 +71,8 @@ export class SoloLeaderElection implements LeaderElection {
     return 'nobody';
   }
 
+  readonly successorUrl = null;
+
   ready(): void {}
 
   /** Its next start reads the stream's end from whatever outlived it. */

@@ -133,6 +133,10 @@ export class ZookeeperLeaderElection implements LeaderElection {
     });
   }
 
+  get successorUrl(): string | null {
+    return this.#queue.successorUrl;
+  }
+
   ready(): void {
     this.#step({ type: 'ready' });
   }

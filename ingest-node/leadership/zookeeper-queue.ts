@@ -60,6 +60,11 @@ export class ZookeeperQueue {
     this.#clock = clock;
   }
 
+  /** Where the stream of whom we named is, once that one is ready. */
+  get successorUrl(): string | null {
+    return this.#successor?.record.url ?? null;
+  }
+
   /** Nodes that are not what they should be: passed over, and named to the operator. */
   get strange(): readonly string[] {
     return this.#strange;

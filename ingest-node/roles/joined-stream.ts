@@ -70,7 +70,13 @@ export class JoinedStream {
 
   async #readPast(turn: number, head: Position, lineage: Lineage): Promise<void> {
     const { sources, clock } = this.#options;
-    const past: readonly HeardBatch[] = await readRecentPast({ sources, head, lineage, withinMs: PAST_WITHIN_MS, clock });
+    const past: readonly HeardBatch[] = await readRecentPast({
+      sources,
+      head,
+      lineage,
+      withinMs: PAST_WITHIN_MS,
+      clock,
+    });
     if (turn !== this.#turn) return;
     this.#waiting = past.concat(this.#waiting ?? []);
     await inTurns(this.#hearWaiting(turn));

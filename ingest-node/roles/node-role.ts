@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { MarketEvent } from '../../shared/model/market-event.ts';
 import { FollowedLog, type FollowedLogOptions } from '../../shared/stream/followed-log.ts';
+import type { StreamSource } from '../../shared/stream/source.ts';
 import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import type { ReceivedSnapshot } from '../../shared/stream/stream-receiver.ts';
 import { comparePositions, type Position } from '../../shared/wire/position.ts';
@@ -54,7 +55,7 @@ export class NodeRole {
   readonly leader: Leader;
   readonly distributor: Distributor;
   readonly #options: NodeRoleOptions;
-  readonly #follower: FollowedLog;
+  #follower: FollowedLog;
   readonly #joined: JoinedStream;
   /** What becomes of the stream that comes in, followed or read at a takeover. */
   readonly #reader: Pick<FollowedLogOptions, 'onBatch' | 'onBeforeReset' | 'onReset'>;
@@ -88,14 +89,7 @@ export class NodeRole {
       onBeforeReset: snapshot => this.#owed.keep(voidEvents(log, snapshot)),
       onReset: snapshot => this.#begunAnew(snapshot),
     };
-    this.#follower = new FollowedLog({
-      log,
-      clock,
-      sources,
-      ...this.#reader,
-      onHeartbeat: () => sessions.heartbeat(),
-      onTurn: ({ state }) => sessions.setUpstream(state),
-    });
+    this.#follower = this.#followerOf(sources);
   }
 
   get isLeading(): boolean {
@@ -277,6 +271,19 @@ export class NodeRole {
     for (const event of events) this.#owed.published(event);
   }
 
+  /** @param sources best first */
+  #followerOf(sources: readonly StreamSource[]): FollowedLog {
+    const { log, clock, sessions } = this.#options;
+    return new FollowedLog({
+      log,
+      clock,
+      sources,
+      ...this.#reader,
+      onHeartbeat: () => sessions.heartbeat(),
+      onTurn: ({ state }) => sessions.setUpstream(state),
+    });
+  }
+
   #follow(): void {
     this.#options.sessions.setUpstream('seeking');
     this.#follower.start();
@@ -346,10 +353,12 @@ export class NodeRole {
     const isFlushed = await infrastructure.flush(FLUSH_WITHIN_MS);
     infrastructure.retire();
     const others = election.nodes().filter(({ isLeader, isDraining }) => !isLeader && !isDraining);
+    const successorUrl = election.successorUrl ?? others.find(({ url }) => url !== null)?.url ?? null;
     const released = election.release(end);
-    // No election tells us any more who leads, and every node serves the same stream. Our clients wait: who goes on with
-    // it is read while ZooKeeper still writes that we do not.
-    this.#leaderIs(others.find(({ url }) => url !== null)?.url ?? null);
+    // No election tells us any more who leads. Our clients wait: who goes on is read while ZooKeeper still writes that we
+    // do not, and first on its own stream, since it need not write to the paths that we have.
+    this.#leaderIs(successorUrl);
+    this.#follower = this.#followerOf(infrastructure.sources().toReversed());
     if (others.length > 0) this.#follow();
     await released;
     logger.info({ end, isFlushed, isAwaited }, 'the leadership is released');

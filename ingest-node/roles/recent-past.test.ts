@@ -82,3 +82,28 @@ test('a path that is silent or has nothing makes room for the next, within the t
   silent.latencyMs = 10_000;
   expect(await read([silent])).toEqual([]);
 });
+
+test('a path that is written no more is given up soon: what it holds is of another time', async () => {
+  const { clock, log, publisher, source } = world();
+  const before = new StreamLog({ maxAgeMs: 60_000, maxBytes: 1_000_000 });
+  const formerly = new Publisher(before, () => clock.monotonic());
+  formerly.beginEpoch(3);
+  formerly.seal(numberedTrade(9));
+  const batches = [before.ring.at(before.ring.end - 1)!.batch];
+  const left: StreamSource = {
+    name: 'left behind',
+    open: () => expect.unreachable('its history has been read'),
+    history: async after => (after === null ? batches : []),
+  };
+  const silent = new MemorySource({ name: 'silent', log, clock, latencyMs: 60_000 });
+  publisher.beginEpoch(5);
+  publisher.seal(numberedTrade(1));
+  const { position: head, lineage } = log;
+  let read: readonly string[] | null = null;
+  void readRecentPast({ sources: [left, silent, source], head, lineage, withinMs: 20_000, clock }).then(past => {
+    read = past.flatMap(({ events }) => events.flatMap(event => (event.type === 'trade' ? [event.id] : [])));
+  });
+  // A leader that hands over waits ten.
+  for (let waitedMs = 0; waitedMs < 6_000; waitedMs += 20) await clock.advanceAndSettle(20);
+  expect(read).toEqual(['1']);
+});

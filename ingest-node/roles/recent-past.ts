@@ -23,6 +23,8 @@ const EVENTS_BACK = [256_000, 128_000, 64_000, 32_000, 16_000, 8_000, 4_000, 2_0
 
 /** A path may be this far behind the reader's own, and brings the rest soon. */
 const LOOK_AGAIN_MS = 20;
+/** One that brings nothing for so long is not written any more: what it holds is of another time. */
+const QUIET_MS = 2_000;
 
 /**
  * What a node that joins in mid-stream has not heard: as much of the stream before `head` as any path still holds. Its
@@ -34,17 +36,22 @@ export async function readRecentPast(request: RecentPastRequest): Promise<readon
   const { sources, head, lineage, withinMs, clock } = request;
   const until = clock.monotonic() + withinMs;
   const leftMs = () => until - clock.monotonic();
+  /** What they hold does not lead to the head. */
+  const asked = new Set<StreamSource>();
   for (const source of sources) {
     if (source.history === undefined || leftMs() <= 0) continue;
+    asked.add(source);
     const batches = await within(readHistory(source, request, until), leftMs(), clock).catch(() => []);
     if (batches.length > 0) return batches;
   }
   for (const from of placesBefore(head, lineage)) {
     for (const source of sources) {
       if (leftMs() <= 0) return [];
-      const wanted = { source, from, to: head, withinMs: leftMs(), clock, takesSnapshot: false };
+      if (asked.has(source)) continue;
+      const wanted = { source, from, to: head, withinMs: leftMs(), quietMs: QUIET_MS, clock, takesSnapshot: false };
       const { outcome, batches } = await catchUp(wanted);
       if (outcome === 'reached') return batches;
+      if (outcome === 'late') asked.add(source);
     }
   }
   return [];
@@ -57,13 +64,15 @@ async function readHistory(
   until: number,
 ): Promise<readonly ReceivedBatch[]> {
   const past = new WholePast(head, lineage);
+  let heardAt = clock.monotonic();
   for (let after: Position | null = null; clock.monotonic() < until; ) {
     const page: readonly Batch[] = await source.history!(after);
     for (const batch of page) past.add(batch);
     const last = page.at(-1);
     if (last !== undefined) after = { epoch: last.epoch, offset: last.next - 1 };
     if (past.hasReachedHead) return past.batches;
-    if (after === null) return [];
+    if (last !== undefined) heardAt = clock.monotonic();
+    if (after === null || clock.monotonic() - heardAt > QUIET_MS) return [];
     if (last === undefined) await new Promise<void>(resolve => clock.setTimer(LOOK_AGAIN_MS, resolve));
   }
   return [];

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { CancelTimer, Clock } from '../base/clock.ts';
 import { comparePositions, type Position } from '../wire/position.ts';
 import type { OpenStream, StreamSource } from './source.ts';
 import { type ReceivedBatch, type ReceivedSnapshot, StreamReceiver } from './stream-receiver.ts';
@@ -13,6 +13,8 @@ export type CatchUpRequest = {
    */
   readonly to: Position | (() => Position);
   readonly withinMs: number;
+  /** A path that says nothing for so long is given up before that. */
+  readonly quietMs?: number;
   readonly clock: Clock;
   /** Events beyond which it is given up: history is to be healed, not hoarded. */
   readonly maxEvents?: number;
@@ -21,7 +23,7 @@ export type CatchUpRequest = {
 };
 
 export type CaughtUp = {
-  /** `late`: not within the time. `failed`: the path ended, or shows a hole. `tooMuch`: more than was asked for. */
+  /** `late`: not within the time, or silent for too long. `failed`: the path ended, or shows a hole. `tooMuch`: more than was asked for. */
   readonly outcome: 'reached' | 'late' | 'failed' | 'tooMuch';
   /**
    * History does not reach back to `from`, or has diverged from it, as the snapshot says: it stands in for what is
@@ -39,7 +41,8 @@ export type CaughtUp = {
  * before (rule EPO1), what a hub lacks before its own memory (rule GAP1).
  */
 export function catchUp(request: CatchUpRequest): Promise<CaughtUp> {
-  const { source, from, to, withinMs, clock, maxEvents = Number.POSITIVE_INFINITY, takesSnapshot = true } = request;
+  const { source, from, to, withinMs, quietMs = withinMs, clock, takesSnapshot = true } = request;
+  const { maxEvents = Number.POSITIVE_INFINITY } = request;
   const goal = typeof to === 'function' ? to : () => to;
   if (from !== null && comparePositions(from, goal()) >= 0) {
     return Promise.resolve({ outcome: 'reached', snapshot: null, batches: [], reason: null });
@@ -55,6 +58,7 @@ export function catchUp(request: CatchUpRequest): Promise<CaughtUp> {
       if (isDone) return;
       isDone = true;
       cancelTimeout();
+      cancelQuiet();
       stream?.close();
       resolve({ outcome, snapshot, batches, reason });
     };
@@ -63,12 +67,23 @@ export function catchUp(request: CatchUpRequest): Promise<CaughtUp> {
       else if (events > maxEvents) finish('tooMuch', `more than ${maxEvents} events are missing`);
     };
     const cancelTimeout = clock.setTimer(withinMs, () => finish('late', `${source.name}: not within ${withinMs} ms`));
+    let heardAt = clock.monotonic();
+    let cancelQuiet: CancelTimer = () => {};
+    const watch = (ms: number) => {
+      cancelQuiet = clock.setTimer(ms, () => {
+        const leftMs = heardAt + quietMs - clock.monotonic();
+        if (leftMs > 0) watch(leftMs);
+        else finish('late', `${source.name}: silent for ${quietMs} ms`);
+      });
+    };
+    if (quietMs < withinMs) watch(quietMs);
     stream = source.open(
       { position: from, cut: 'full' },
       {
         closed: reason => finish('failed', `${source.name}: ${reason}`),
         message: message => {
           if (isDone) return;
+          heardAt = clock.monotonic();
           const received = receiver.receive(message);
           switch (received.kind) {
             case 'snapshot':

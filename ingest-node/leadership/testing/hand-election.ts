@@ -30,6 +30,8 @@ export class HandElection implements LeaderElection {
     return 'nobody';
   }
 
+  readonly successorUrl = null;
+
   ready(): void {}
 
   release(): Promise<void> {

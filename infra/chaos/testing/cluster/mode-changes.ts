@@ -8,8 +8,8 @@ import { machineNow } from './machine-clock.ts';
 import type { NodeProcess } from './node-process.ts';
 import { Watch } from './watch.ts';
 
-/** Whoever was sent away, or whose leader ends, is elsewhere by then. */
-const MOST_SILENCE_MS = 3_000;
+/** Less than a client waits before it takes silence for death: nobody has to, the old leader shows the stream of its successor. */
+const MOST_SILENCE_MS = 1_500;
 /** By then it runs on what it is meant for: a path that has failed in between must be well for five seconds. */
 const USED_WITHIN_MS = 10_000;
 const SETTLED_WITHIN_MS = 60_000;
