@@ -138,20 +138,25 @@ export class PathPublisher {
     if (term === null) return false;
     const goal = term.log.position;
     const until = clock.monotonic() + withinMs;
-    while (this.#term === term && !this.#hasArrived(goal)) {
-      const leftMs = until - clock.monotonic();
-      if (leftMs <= 0) return false;
-      await new Promise<void>(resolve => {
-        const done = () => {
-          cancel();
-          this.#waiters.delete(done);
-          resolve();
-        };
-        const cancel = clock.setTimer(leftMs, done);
-        this.#waiters.add(done);
-      });
+    const relax = this.#loop.hurry();
+    while (this.#term === term && !this.#hasArrived(goal) && clock.monotonic() < until) {
+      await this.#progress(until - clock.monotonic());
     }
-    return this.#term === term;
+    relax();
+    return this.#term === term && this.#hasArrived(goal);
+  }
+
+  /** Resolves when a step is done, or after a while. */
+  #progress(withinMs: number): Promise<void> {
+    return new Promise<void>(resolve => {
+      const done = () => {
+        cancel();
+        this.#waiters.delete(done);
+        resolve();
+      };
+      const cancel = this.#options.clock.setTimer(withinMs, done);
+      this.#waiters.add(done);
+    });
   }
 
   #hasArrived(goal: Position): boolean {

@@ -7,7 +7,7 @@ export type PublishingFault = { readonly since: EpochMillis; readonly reason: st
 
 export type WriteLoopOptions<Term> = {
   readonly clock: Clock;
-  /** Least time between the beginnings of two steps: what comes in between travels together. */
+  /** Least time from the beginning of a step that was taken to the next: what comes in between travels together. */
   readonly paceMs: number;
   readonly random: () => number;
   readonly retry?: Backoff;
@@ -32,6 +32,8 @@ export class WriteLoop<Term> {
   #startedAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #fault: PublishingFault | null = null;
+  /** How many wait for what there is to do. */
+  #urgent = 0;
   #cancelSleep: CancelTimer = () => {};
   #wakeSleeper: () => void = () => {};
 
@@ -56,13 +58,24 @@ export class WriteLoop<Term> {
     this.#term = null;
     this.#fault = null;
     this.#failures = 0;
-    this.#cancelSleep();
-    this.#wakeSleeper();
+    this.#endSleep();
   }
 
   /** There may be something to do. */
   wake(): void {
     if (!this.#isWorking) void this.#work();
+  }
+
+  /** Until the answer is called, nothing waits for the pace: somebody stands still until all is written. */
+  hurry(): () => void {
+    this.#urgent++;
+    if (this.#failures === 0) this.#endSleep();
+    return () => void this.#urgent--;
+  }
+
+  #endSleep(): void {
+    this.#cancelSleep();
+    this.#wakeSleeper();
   }
 
   async #work(): Promise<void> {
@@ -74,7 +87,11 @@ export class WriteLoop<Term> {
       this.#startedAt = clock.monotonic();
       try {
         const isTaken = await step(term);
-        if (this.#term !== term || !isTaken) continue;
+        if (this.#term !== term) continue;
+        if (!isTaken) {
+          this.#startedAt = Number.NEGATIVE_INFINITY;
+          continue;
+        }
         this.#failures = 0;
         this.#fault = null;
       } catch (error) {
@@ -96,6 +113,7 @@ export class WriteLoop<Term> {
   #waitMs(): number {
     const { clock, paceMs, retry, random } = this.#options;
     // The first failure is usually one lost connection: its jitter spreads what comes after.
+    if (this.#urgent > 0 && this.#failures === 0) return 0;
     const pauseMs = this.#failures === 0 ? paceMs : paceMs + fullJitterMs(this.#failures, retry, random);
     return Math.max(0, this.#startedAt + pauseMs - clock.monotonic());
   }
