@@ -111,7 +111,11 @@ it('what a leader publishes, its replays publish: books built, trades read back,
   await world.becomeLive();
   await expect.poll(() => leader.deltaBookCounts()[0]?.live, { timeout: 20_000 }).toBe(4);
   simulator.faults.inject({ fault: 'failRest', exchange: 'upbit', path: '/trades/ticks', how: 'html502', count: 2 });
-  for (const exchange of ['upbit', 'bithumb', 'binance'] as const) simulator.faults.inject({ fault: 'drop', exchange });
+  for (const exchange of ['upbit', 'bithumb', 'binance'] as const) {
+    simulator.faults.inject({ fault: 'drop', exchange });
+    // A trade a second at each of them: for so long that somebody misses one.
+    simulator.faults.inject({ fault: 'refuse', exchange, ms: 10_000 });
+  }
   simulator.faults.inject({ fault: 'skipFrames', exchange: 'binance', channel: 'depth', count: 2 });
   simulator.faults.inject({ fault: 'failRest', exchange: 'binance', path: '/depth', how: 'html503', count: 1 });
   simulator.faults.inject({ fault: 'stall', exchange: 'coinone', ms: 3_000 });
