@@ -10,7 +10,7 @@ import { skipOrFail } from '../checks/skip-or-fail.ts';
 import type { Certificate } from '../exchange-simulator/http-front.ts';
 import { type Simulator, startSimulator } from '../exchange-simulator/simulator.ts';
 import { selfSigned } from '../exchange-simulator/testing/self-signed.ts';
-import { freePorts } from '../local/services/ports.ts';
+import { freePorts } from '../local/services/testing/free-ports.ts';
 import { NodeProcess } from './testing/cluster/node-process.ts';
 
 const SOON = { timeout: 30_000, interval: 100 };

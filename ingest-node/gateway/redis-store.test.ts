@@ -1,7 +1,7 @@
 /** What the gateway says and does while the Redis behind it is dead, frozen, or gone without a word. */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { freePorts } from '../../infra/local/services/ports.ts';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
+import { freePorts } from '../../infra/local/services/testing/free-ports.ts';
 import { startRedis, type TestRedis } from '../../infra/local/services/testing/redis.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { silentLogger } from '../operations/logger.ts';

@@ -41,14 +41,34 @@ export function readServicesSettings(
   if (engine !== null && engine !== 'native' && engine !== 'docker') {
     faults.push(`SERVICES_ENGINE: “${engine}” is neither native nor docker`);
   }
+  const firstPorts = new Map(
+    services.map(one => [one.name, number(portVariable(one), one.firstPort, 65_536 - one.portCount)]),
+  );
   const settings: ServicesSettings = {
     dataFolder: resolve(REPO_ROOT, env['SERVICES_DIR'] || 'data/services'),
     engine: engine === 'native' || engine === 'docker' ? engine : null,
     waitMs: number('SERVICES_WAIT_MS', 60_000, 3_600_000),
-    firstPorts: new Map(
-      services.map(one => [one.name, number(portVariable(one), one.firstPort, 65_536 - one.portCount)]),
-    ),
+    firstPorts,
     named: new Map(services.flatMap(one => (env[one.variable] ? [[one.name, env[one.variable] ?? '']] : []))),
   };
-  return { settings, faults };
+  const ours = services.filter(({ name }) => !settings.named.has(name));
+  return { settings, faults: [...faults, ...sharedPorts(ours, firstPorts)] };
+}
+
+/** Ports that two services would have: it may work until one of them is started again. */
+function sharedPorts(services: readonly ManagedService[], firstPorts: ReadonlyMap<string, number>): string[] {
+  const ranges = services.map(service => {
+    const first = firstPorts.get(service.name) ?? service.firstPort;
+    return { service, first, last: first + service.portCount - 1 };
+  });
+  return ranges.flatMap((one, index) =>
+    ranges
+      .slice(index + 1)
+      .filter(other => one.first <= other.last && other.first <= one.last)
+      .map(other => `${placeOf(one)} and ${placeOf(other)} have a port in common`),
+  );
+}
+
+function placeOf({ service, first, last }: { service: ManagedService; first: number; last: number }): string {
+  return `${portVariable(service)} (${service.portCount === 1 ? first : `${first} to ${last}`})`;
 }

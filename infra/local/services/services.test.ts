@@ -112,7 +112,8 @@ describeWithService(SOME, 'several services', () => {
     expect({ code: status.code, stdout: status.stdout }).toEqual({ code: 1, stdout: '' });
     expect(status.stderr).toMatch(/zookeeper +stopped[\s\S]*redis +stopped[\s\S]*mariadb +stopped/);
     expect((await world.run('down')).code).toBe(0);
-    expect((await world.run('up')).stdout).toBe(lines);
+    const up = await world.run('up');
+    expect(up.stdout, up.stderr).toBe(lines);
     await query('SELECT id FROM kept');
   });
 });
@@ -243,5 +244,14 @@ describeWithService('redis', 'one service', () => {
     for (const word of ['start', 'redsi', 'SERVICES_ENGINE', 'SERVICES_WAIT_MS', 'SERVICES_REDIS_PORT']) {
       expect(stderr).toContain(word);
     }
+  });
+
+  test('two services on one port: which, and what moves them', async () => {
+    const world = await create();
+    const { code, stdout, stderr } = await world.run('up', ['redis'], { SERVICES_REDIS_PORT: '12189' });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(
+      'SERVICES_ZOOKEEPER_PORT (12181 to 12189) and SERVICES_REDIS_PORT (12189) have a port in common',
+    );
   });
 });

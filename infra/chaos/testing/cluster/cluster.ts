@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InfraHealth, Mode } from '../../../../shared/wire/service-info.ts';
-import { freePorts } from '../../../local/services/ports.ts';
+import { freePorts } from '../../../local/services/testing/free-ports.ts';
 import { waitUntil } from '../../../local/services/wait-until.ts';
 import { ChildProgram } from './child-program.ts';
 import { type Services, startServices, stopServices } from './cluster-services.ts';

@@ -1,7 +1,7 @@
 import { askKafka } from '../kafka-round-trip.ts';
 import { newClusterId, prepareKafka } from '../kafka-server.ts';
-import { freePorts } from '../ports.ts';
 import { messageOf, waitUntil } from '../wait-until.ts';
+import { freePorts } from './free-ports.ts';
 import { TestKafka } from './kafka.ts';
 import { startOnFreePorts, temporaryFolder } from './test-server.ts';
 

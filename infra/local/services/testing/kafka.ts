@@ -1,8 +1,9 @@
 import type { KafkaDoor, KafkaLock } from '../kafka-listeners.ts';
 import { askKafka } from '../kafka-round-trip.ts';
 import { type KafkaPlan, kafkaBrokers, prepareKafka } from '../kafka-server.ts';
-import { freePorts, LOOPBACK } from '../ports.ts';
+import { LOOPBACK } from '../ports.ts';
 import type { ServerCommand } from '../server-command.ts';
+import { freePorts } from './free-ports.ts';
 import { startOnFreePorts, TestServer, temporaryFolder } from './test-server.ts';
 
 /** How long a broker may take to start where nothing else does: five seconds on a quiet machine. */

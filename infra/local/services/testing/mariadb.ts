@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { askMySql, type MariaDbPlan, mariaDbUrl, prepareMariaDb } from '../mariadb-server.ts';
-import { freePorts } from '../ports.ts';
 import type { ServerCommand } from '../server-command.ts';
+import { freePorts } from './free-ports.ts';
 import { startOnFreePorts, TestServer, temporaryFolder } from './test-server.ts';
 
 /** A private MariaDB of one test file. What was committed survives stopping, killing and restarting. */

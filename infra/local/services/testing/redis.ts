@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { freePorts } from '../ports.ts';
 import { askRedis, prepareRedis, type RedisPlan, redisUrl } from '../redis-server.ts';
+import { freePorts } from './free-ports.ts';
 import { startOnFreePorts, TestServer, temporaryFolder } from './test-server.ts';
 
 /** A private Redis of one test file. */

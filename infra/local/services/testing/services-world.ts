@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ManagedService } from '../managed-service.ts';
-import { freePorts, isFree } from '../ports.ts';
 import { type ProcessMark, readMark, signal } from '../process-mark.ts';
 import { Services } from '../services.ts';
 import { portVariable, readServicesSettings } from '../services-settings.ts';
+import { freePortsInARow } from './free-ports.ts';
 import { temporaryFolder } from './test-server.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -36,7 +36,7 @@ export class ServicesWorld {
 
   static async create(services: readonly ManagedService[]): Promise<ServicesWorld> {
     const firstPorts = new Map<ManagedService, number>();
-    for (const service of services) firstPorts.set(service, await firstOfFree(service.portCount));
+    for (const service of services) firstPorts.set(service, await freePortsInARow(service.portCount));
     return new ServicesWorld(services, await temporaryFolder('services'), firstPorts);
   }
 
@@ -110,14 +110,5 @@ export class ServicesWorld {
 
   #pidFile(server: string): string {
     return join(this.dataFolder, server, 'server.pid');
-  }
-}
-
-/** The first of so many ports in a row where nobody listens. */
-async function firstOfFree(count: number): Promise<number> {
-  for (;;) {
-    const [first = 0] = await freePorts(1);
-    const ports = Array.from({ length: count }, (_, index) => first + index);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
   }
 }

@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts, LOOPBACK } from '../ports.ts';
+import { LOOPBACK } from '../ports.ts';
 import type { ServerCommand } from '../server-command.ts';
 import { messageOf, waitUntil } from '../wait-until.ts';
 import { askZooKeeper, type ZooKeeperRole } from '../zookeeper-round-trip.ts';
 import { prepareZooKeeper, type ZooKeeperPlan, zooKeeperConnect } from '../zookeeper-server.ts';
+import { freePorts } from './free-ports.ts';
 import { startOnFreePorts, TestServer, temporaryFolder } from './test-server.ts';
 
 /** How long an election may take. A quiet machine needs a second. */
