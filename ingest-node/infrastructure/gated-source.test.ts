@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { settle } from '../../shared/base/testing/manual-clock.ts';
+import { quote } from '../../shared/model/testing/market-events.ts';
+import { Publisher } from '../../shared/stream/testing/publisher.ts';
 import { ScriptedSource } from '../../shared/stream/testing/scripted-source.ts';
 import { connect } from '../../shared/stream/testing/suite-consumers.ts';
 import { GatedSource } from './gated-source.ts';
@@ -56,4 +58,24 @@ test('ended while it is being opened, it is closed behind too', () => {
   behind.atOnce = () => gate.endAll('stopped');
   open();
   expect([closings, behind.isOpen]).toEqual([['stopped'], false]);
+});
+
+test('it can be asked for its past only where what is behind it can, and only while it is open', async () => {
+  expect(setup().gate.history).toBeUndefined();
+  let closedBecause: string | null = null;
+  const past = new Publisher();
+  past.beginEpoch(5);
+  const batch = past.seal(quote());
+  const behind = {
+    name: 'redis',
+    open: () => expect.unreachable('its past is asked for'),
+    history: async () => [batch],
+  };
+  const gate = new GatedSource(
+    () => behind,
+    () => closedBecause,
+  );
+  expect(await gate.history?.(null)).toEqual([batch]);
+  closedBecause = 'switched off';
+  expect(await gate.history?.(null)).toEqual([]);
 });

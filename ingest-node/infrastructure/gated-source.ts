@@ -1,6 +1,4 @@
 import type { OpenStream, SourceSink, StreamRequest, StreamSource } from '../../shared/stream/source.ts';
-import type { Batch } from '../../shared/wire/messages.ts';
-import type { Position } from '../../shared/wire/position.ts';
 
 /**
  * A source that stands in a fixed list of paths although what is behind it comes and goes. While there is a reason not to
@@ -10,11 +8,15 @@ export class GatedSource implements StreamSource {
   readonly #behind: () => StreamSource;
   readonly #closedBecause: () => string | null;
   readonly #open = new Set<Passage>();
+  /** Only where what is behind at first has one, and what takes its place is of the same kind: who cannot be asked is read. */
+  readonly history?: NonNullable<StreamSource['history']>;
 
   /** @param closedBecause asked at every opening; `null`: it may be read */
   constructor(behind: () => StreamSource, closedBecause: () => string | null) {
     this.#behind = behind;
     this.#closedBecause = closedBecause;
+    if (behind().history === undefined) return;
+    this.history = async after => (closedBecause() === null ? ((await behind().history?.(after)) ?? []) : []);
   }
 
   get name(): string {
@@ -47,10 +49,6 @@ export class GatedSource implements StreamSource {
     // Something may have ended it before there was anything to close.
     if (endReason !== null) stream.close();
     return stream;
-  }
-
-  async history(after: Position | null): Promise<readonly Batch[]> {
-    return this.#closedBecause() === null ? ((await this.#behind().history?.(after)) ?? []) : [];
   }
 
   /** Ends everything that is read through it now. */

@@ -32,7 +32,7 @@ export class ToyServer {
 
   pump(): void {
     if (!this.isAlive) for (const reading of this.readings) reading.end(GONE);
-    if (!this.isFrozen) for (const reading of this.readings) reading.pump();
+    for (const reading of this.readings) if (!this.isFrozen) reading.pump();
   }
 
   wipe(): void {

@@ -1,9 +1,20 @@
-import type { ElectionStatus, HandoverAnswer, LeaderElection, LeadershipEvent, Term } from '../leader-election.ts';
+import type {
+  ElectionStatus,
+  HandoverAnswer,
+  LeaderElection,
+  LeadershipEvent,
+  NodeInfo,
+  Term,
+} from '../leader-election.ts';
 
 /** An election that a test decides. */
 export class HandElection implements LeaderElection {
   #onEvent: (event: LeadershipEvent) => void = () => {};
   #term: Term | null = null;
+  /** Where the stream of the node is that will follow this one; `null`: there is no other. */
+  successorUrl: string | null = null;
+  /** This node has said that it could lead. */
+  isReady = false;
 
   async start(onEvent: (event: LeadershipEvent) => void): Promise<void> {
     this.#onEvent = onEvent;
@@ -27,12 +38,12 @@ export class HandElection implements LeaderElection {
   }
 
   async handOver(): Promise<HandoverAnswer> {
-    return 'nobody';
+    return this.successorUrl === null ? 'nobody' : 'ready';
   }
 
-  readonly successorUrl = null;
-
-  ready(): void {}
+  ready(): void {
+    this.isReady = true;
+  }
 
   release(): Promise<void> {
     return this.stop();
@@ -44,8 +55,9 @@ export class HandElection implements LeaderElection {
     return { state: this.#term === null ? 'following' : 'leading', since: 0, leader: null, term: this.#term };
   }
 
-  nodes(): readonly never[] {
-    return [];
+  nodes(): readonly NodeInfo[] {
+    const url = this.successorUrl;
+    return url === null ? [] : [{ node: 'node-2', url, sessions: 0, isLeader: false, isDraining: false }];
   }
 
   reportLoad(): void {}
