@@ -199,9 +199,9 @@ class Pipeline {
     const { source, symbols, rhythms } = this.#desks.get(exchange)!;
     const backfill = this.#leader.missedTrades.of(exchange);
     const [now, adapter] = [this.#clock.now(), EXCHANGE_ADAPTERS[exchange]];
-    backfill.beforeFrame(source.feed, symbols);
+    backfill.interruptions.beforeFrame(source.feed, symbols);
     const meaning = this.#leader.ingest(adapter, bytes, now, index, source, ({ events, trades }) => {
-      backfill.beforeEvents(source.feed, symbols, events);
+      backfill.interruptions.beforeEvents(source.feed, symbols, events);
       backfill.observe(trades);
     });
     if (meaning.kind !== 'events') return;

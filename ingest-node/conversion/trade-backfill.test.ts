@@ -136,12 +136,12 @@ describe('with ids that prove nothing', () => {
     const world = new TradeWorld('unordered');
     world.trade(1);
     for (let frame = 0; frame < 200; frame += 1) {
-      world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+      world.backfill.interruptions.beforeFrame(FEED, () => ['BTC/KRW']);
       await world.pass(10);
     }
     world.trade(2, 'misses');
     await world.pass(1_100);
-    world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    world.backfill.interruptions.beforeFrame(FEED, () => ['BTC/KRW']);
     await world.pass(5_000);
     expect(world.told).toEqual(['2']);
   });
@@ -149,7 +149,7 @@ describe('with ids that prove nothing', () => {
   it('takes its own sleep for no pause of the exchange', async () => {
     const world = new TradeWorld('unordered');
     world.trade(1);
-    const beat = () => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    const beat = () => world.backfill.interruptions.beforeFrame(FEED, () => ['BTC/KRW']);
     beat();
     await world.pass(10);
     beat();
@@ -162,9 +162,9 @@ describe('with ids that prove nothing', () => {
   it('notices a pause that it slept through by what the exchange says, and no pause of its own', async () => {
     const world = new TradeWorld('unordered');
     const beat = () => {
-      world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+      world.backfill.interruptions.beforeFrame(FEED, () => ['BTC/KRW']);
       const told = trade('ETH/KRW', { exchangeTime: world.clock.now() });
-      world.backfill.beforeEvents(FEED, () => ['BTC/KRW'], [told]);
+      world.backfill.interruptions.beforeEvents(FEED, () => ['BTC/KRW'], [told]);
     };
     world.trade(1);
     beat();
@@ -175,7 +175,7 @@ describe('with ids that prove nothing', () => {
     world.trade(2, 'misses');
     world.clock.sleep(1_100);
     // What came while it slept was sent at its time.
-    world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    world.backfill.interruptions.beforeFrame(FEED, () => ['BTC/KRW']);
     expect(world.backfill.isSettled).toBe(true);
     beat();
     await world.pass(5_000);
@@ -185,7 +185,7 @@ describe('with ids that prove nothing', () => {
   it('notices a second pause that begins with the frame that ended the first', async () => {
     const world = new TradeWorld('unordered');
     world.trade(1);
-    const beat = () => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+    const beat = () => world.backfill.interruptions.beforeFrame(FEED, () => ['BTC/KRW']);
     beat();
     await world.pass(1_100);
     beat();
@@ -330,7 +330,7 @@ describe('with ids of their own', () => {
     expect(times).toEqual([3, 6].map(id => world.market[id - 1]?.exchangeTime));
   });
 
-  const frames = (world: TradeWorld) => world.backfill.beforeFrame(FEED, () => ['BTC/KRW']);
+  const frames = (world: TradeWorld) => world.backfill.interruptions.beforeFrame(FEED, () => ['BTC/KRW']);
   const told = (world: TradeWorld) => world.published.map(event => (event.type === 'gap' ? 'gap' : event.price));
 
   /** Trades are told apart by their prices: the ids of those that were fetched are ours. */

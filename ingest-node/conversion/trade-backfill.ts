@@ -1,23 +1,22 @@
 /**
  * Fetches the trades that one exchange's feeds missed, and declares as a `gap` what cannot be had.
  *
- * `trade-continuity.ts` says what may be missing, `trade-fetcher.ts` reads past trades within the exchange's limits; here
- * the first is told of frames and feeds, and what it suspects becomes a task of the second. A task ends with its trades
+ * `feed-interruptions.ts` says when something may have been missed, `trade-continuity.ts` what, and `trade-fetcher.ts`
+ * reads past trades within the exchange's limits: here what the second suspects becomes a task of the third. A task ends with its trades
  * published, once and in order, or with one gap; never in silence but for a stop, after which the next start finds the same
  * interruption in the same memory.
  */
-import type { CancelTimer, Clock } from '../../shared/base/clock.ts';
+import type { Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
-import type { FeedStateName, MarketEvent, Trade, TradeGap } from '../../shared/model/market-event.ts';
+import type { MarketEvent, Trade, TradeGap } from '../../shared/model/market-event.ts';
 import type { EpochMillis } from '../../shared/model/time.ts';
 import type { TradeBackfillHealth } from '../../shared/wire/service-info.ts';
 import type { TradeHistory } from '../exchanges/exchange-adapter.ts';
 import { AnchorReading } from './anchor-reading.ts';
-import { AwakeClock } from './awake-clock.ts';
 import { BackwardReading } from './backward-reading.ts';
 import { FirstIdReading, FirstTradesReading } from './beginning-reading.ts';
-import { FramePause } from './frame-pause.ts';
+import { FeedInterruptions, SETTLE_MS } from './feed-interruptions.ts';
 import { TradeCensus, type TradeCensusOptions } from './trade-census.ts';
 import { type Beginning, type Miss, TradeContinuity } from './trade-continuity.ts';
 import { TradeFetcher, type TradeFetcherOptions, type TradeTask } from './trade-fetcher.ts';
@@ -49,9 +48,6 @@ export type TradeBackfillOptions = Pick<
   readonly onRelisted?: (symbol: string) => void;
 };
 
-/** After a feed delivers again, until its subscription has surely been answered for every instrument. */
-const SETTLE_MS = 1_500;
-
 /**
  * Longer than it takes to read all markets of an exchange back within its limits: 342 s at Upbit where a midnight lies
  * between, since each of 855 markets then takes two pages and five are read a second.
@@ -64,27 +60,20 @@ const LIST_AGE_MS = 30_000;
 /** `miss` is `null` where nothing is missing and only an anchor is wanted. */
 type Task = TradeTask & { readonly miss: Miss | null };
 
-/** Of one feed: by when frames came, and by when the exchange says that they happened. */
-type FeedPauses = { readonly received: FramePause; readonly told: FramePause };
-
 export class TradeBackfill {
+  /** To be told of the feeds' states and frames. */
+  readonly interruptions: FeedInterruptions;
   readonly #exchange: ExchangeName;
   readonly #history: TradeHistory;
   readonly #clock: Clock;
   readonly #unpublished: TradeBackfillOptions['unpublished'];
   readonly #publish: TradeBackfillOptions['publish'];
-  readonly #onInterrupted: NonNullable<TradeBackfillOptions['onInterrupted']>;
   readonly #onResolved: NonNullable<TradeBackfillOptions['onResolved']>;
   readonly #onSettled: NonNullable<TradeBackfillOptions['onSettled']>;
   readonly #onRelisted: NonNullable<TradeBackfillOptions['onRelisted']>;
   readonly #continuity: TradeContinuity;
   readonly #fetcher: TradeFetcher<Task>;
-  readonly #awake: AwakeClock;
   readonly #census: TradeCensus | null;
-  /** By feed: what it carries, its pace, and what is due once it has settled. */
-  readonly #carried = new Map<string, readonly string[]>();
-  readonly #pauses = new Map<string, FeedPauses>();
-  readonly #settling = new Map<string, CancelTimer>();
   readonly #tasks = new Map<Miss, Task>();
   /** Instruments whose anchor is asked for. */
   readonly #anchoring = new Set<string>();
@@ -103,12 +92,18 @@ export class TradeBackfill {
     this.#clock = clock;
     this.#unpublished = unpublished;
     this.#publish = publish;
-    this.#onInterrupted = options.onInterrupted ?? (() => {});
     this.#onResolved = options.onResolved ?? (() => {});
     this.#onSettled = options.onSettled ?? (() => {});
     this.#onRelisted = options.onRelisted ?? (() => {});
     this.#continuity = new TradeContinuity(history.ids);
-    this.#awake = new AwakeClock(clock);
+    this.interruptions = new FeedInterruptions({
+      clock,
+      onInterrupted: (symbols, since) => this.#interrupted(symbols, since),
+      onPaused: options.onInterrupted ?? (() => {}),
+      // The sooner an anchor lies the better.
+      onSubscribed: symbols => this.#ask(symbols.filter(symbol => !this.#continuity.isAnchored(symbol))),
+      onSettled: symbols => this.#settled(symbols),
+    });
     this.#fetcher = new TradeFetcher<Task>({
       ...options,
       instrumentOf: symbol => this.#instruments.get(symbol),
@@ -132,7 +127,7 @@ export class TradeBackfill {
     if (this.#run !== null) return;
     this.#run = new AbortController();
     this.#doubtEnds = null;
-    this.#awake.start();
+    this.interruptions.start();
     this.#fetcher.start();
     this.#takeUpJumps();
   }
@@ -143,12 +138,8 @@ export class TradeBackfill {
     this.#run = null;
     this.#listedAt = null;
     this.#doubtEnds = this.#clock.monotonic() + DOUBT_MS;
-    this.#awake.stop();
+    this.interruptions.stop();
     this.#census?.stop();
-    for (const cancel of this.#settling.values()) cancel();
-    this.#settling.clear();
-    this.#pauses.clear();
-    this.#carried.clear();
     this.#tasks.clear();
     this.#anchoring.clear();
     this.#continuity.interrupt(this.#fetcher.stop().map(({ symbol }) => symbol));
@@ -170,57 +161,6 @@ export class TradeBackfill {
     this.#listedAt = this.#clock.now();
     this.#instruments = new Map(instruments.map(instrument => [instrument.symbol, instrument]));
     if (isFirst) this.#takeUpJumps();
-  }
-
-  /**
-   * A feed that carries these instruments changed its state.
-   *
-   * @param subscribingMs how long a new socket takes to ask for all of them: until then trades may still go by unseen
-   */
-  onFeedState(key: string, state: FeedStateName, symbols: Iterable<string>, subscribingMs: number): void {
-    if (this.#run === null) return;
-    const carried = [...symbols];
-    this.#cancelSettling(key);
-    if (state !== 'live') {
-      this.#pauses.delete(key);
-      this.#carried.delete(key);
-      this.#continuity.interrupt(carried);
-      return;
-    }
-    this.#carried.set(key, carried);
-    this.#settling.set(
-      key,
-      this.#clock.setTimer(subscribingMs, () => {
-        // What happens from here on is missed if it does not come, so the sooner an anchor lies the better.
-        this.#ask(carried.filter(symbol => !this.#continuity.isAnchored(symbol)));
-        this.#settleLater(key, carried);
-      }),
-    );
-  }
-
-  /** A feed that stayed live may have missed something of these instruments since this time. */
-  missedSince(key: string, symbols: readonly string[], at: EpochMillis): void {
-    if (this.#run === null) return;
-    this.#cancelSettling(key);
-    this.#continuity.interrupt(symbols, at);
-    this.#ask(symbols);
-    this.#settleLater(key, symbols);
-  }
-
-  /** A frame of a feed came and has not been converted yet. */
-  beforeFrame(key: string, symbols: () => Iterable<string>): void {
-    if (this.#pausesOf(key).received.beat(this.#awake.now())) this.#paused(key, symbols());
-  }
-
-  /**
-   * It was converted, and its trades are not {@link observe}d yet: the exchange's own times tell of a pause of which this
-   * process slept through a part. Where a feed has just begun, they may be as old as its quietest book.
-   */
-  beforeEvents(key: string, symbols: () => Iterable<string>, events: readonly MarketEvent[]): void {
-    const { told } = this.#pausesOf(key);
-    let isPaused = false;
-    for (const { exchangeTime } of events) if (exchangeTime !== null && told.beat(exchangeTime)) isPaused = true;
-    if (isPaused && !this.#settling.has(key)) this.#paused(key, symbols());
   }
 
   /** Trades of one frame, published before or not. */
@@ -268,7 +208,7 @@ export class TradeBackfill {
 
   /** Nothing is missing, being read, or about to be looked into. */
   get isSettled(): boolean {
-    return this.#run !== null && this.#settling.size === 0 && this.#tasks.size === 0 && this.#fetcher.waiting === 0;
+    return this.#run !== null && this.interruptions.isSettled && this.#tasks.size === 0 && this.#fetcher.waiting === 0;
   }
 
   /** What these traded until now is nobody's loss: they were not wanted. What is being fetched already still comes. */
@@ -282,57 +222,34 @@ export class TradeBackfill {
   }
 
   counts(): TradeBackfillHealth {
-    const carried = [...this.#carried.values()].flat();
     return {
       exchange: this.#exchange,
       ...this.#counts,
       ...this.#fetcher.counts,
       waiting: this.#fetcher.waiting,
-      unanchored: carried.filter(symbol => !this.#continuity.isAnchored(symbol)).length,
+      unanchored: this.interruptions.carried().filter(symbol => !this.#continuity.isAnchored(symbol)).length,
     };
   }
 
   /** Not behind what the exchange itself tells, should our clock be. */
   readonly #exchangeNow = (): EpochMillis => Math.max(this.#clock.now(), this.#continuity.newestTime);
 
-  #pausesOf(key: string): FeedPauses {
-    let pauses = this.#pauses.get(key);
-    if (pauses === undefined) {
-      pauses = { received: new FramePause(), told: new FramePause() };
-      this.#pauses.set(key, pauses);
+  #interrupted(symbols: readonly string[], since?: EpochMillis): void {
+    this.#continuity.interrupt(symbols, since);
+    if (since !== undefined) this.#ask(symbols);
+  }
+
+  #settled(symbols: readonly string[]): void {
+    this.#ask(symbols);
+    this.#anchor(symbols);
+    for (const miss of this.#continuity.beginnings(symbols)) if (!this.#tasks.has(miss)) this.#suspect(miss, 0);
+    for (const miss of this.#continuity.settle(symbols)) {
+      const task = this.#tasks.get(miss);
+      if (task === undefined) this.#suspect(miss, 0);
+      else this.#fetcher.restart(task);
     }
-    return pauses;
-  }
-
-  #paused(key: string, symbols: Iterable<string>): void {
-    if (this.#run === null) return;
-    const carried = [...symbols];
-    this.#cancelSettling(key);
-    this.#continuity.interrupt(carried);
-    this.#onInterrupted(carried);
-    this.#settleLater(key, carried);
-  }
-
-  #cancelSettling(key: string): void {
-    this.#settling.get(key)?.();
-    this.#settling.delete(key);
-  }
-
-  #settleLater(key: string, symbols: readonly string[]): void {
-    const cancel = this.#clock.setTimer(SETTLE_MS, () => {
-      this.#settling.delete(key);
-      this.#ask(symbols);
-      this.#anchor(symbols);
-      for (const miss of this.#continuity.beginnings(symbols)) if (!this.#tasks.has(miss)) this.#suspect(miss, 0);
-      for (const miss of this.#continuity.settle(symbols)) {
-        const task = this.#tasks.get(miss);
-        if (task === undefined) this.#suspect(miss, 0);
-        else this.#fetcher.restart(task);
-      }
-      for (const symbol of symbols) if (!this.#continuity.isInDoubt(symbol)) this.#onResolved(symbol, true);
-      this.#onSettled(symbols);
-    });
-    this.#settling.set(key, cancel);
+    for (const symbol of symbols) if (!this.#continuity.isInDoubt(symbol)) this.#onResolved(symbol, true);
+    this.#onSettled(symbols);
   }
 
   #ask(symbols: readonly string[]): void {

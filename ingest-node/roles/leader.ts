@@ -170,7 +170,7 @@ export class Leader {
         const symbols = feeds.instrumentsOf(key).map(({ symbol }) => symbol);
         this.converter.beginCandles(feeds.exchange, symbols, now, { feed: key, isFirst: true });
         if (state !== 'live') this.#interruptForGood(feeds.exchange, symbols);
-        this.missedTrades.of(feeds.exchange).onFeedState(key, state, symbols, 0);
+        this.missedTrades.of(feeds.exchange).interruptions.feedIs(key, state, symbols, 0);
       }
     }
   }
@@ -289,6 +289,7 @@ export class Leader {
     } = this.#options;
     const deltaSymbols = this.#options.deltaSymbols?.[exchange] ?? new Set();
     const backfill = () => this.missedTrades.of(exchange);
+    const interruptions = () => backfill().interruptions;
     const symbolsOf = (instruments: readonly Instrument[]) => instruments.map(({ symbol }) => symbol);
     const feeds: SupervisedFeeds = createFeeds({
       adapter,
@@ -296,10 +297,10 @@ export class Leader {
       deltaSymbols,
       onFrame: (bytes, receivedTime, instruments, key, isFirst) => {
         const symbols = () => symbolsOf(feeds.instrumentsOf(key));
-        backfill().beforeFrame(key, symbols);
+        interruptions().beforeFrame(key, symbols);
         const source = { feed: key, isFirst };
         return this.ingest(adapter, bytes, receivedTime, instruments, source, ({ events, trades }) => {
-          backfill().beforeEvents(key, symbols, events);
+          interruptions().beforeEvents(key, symbols, events);
           backfill().observe(trades);
         });
       },
@@ -307,25 +308,25 @@ export class Leader {
       onUnproven: (key, heardAt) => {
         const symbols = symbolsOf(feeds.instrumentsOf(key));
         this.converter.interrupt(exchange, symbols, heardAt);
-        backfill().missedSince(key, symbols, heardAt);
+        interruptions().missedSince(key, symbols, heardAt);
       },
       onFeedState: report => {
         const carried = feeds.instrumentsOf(report.key);
         const subscribingMs = this.#subscribingMs(exchange, carried);
         const symbols = symbolsOf(carried);
-        backfill().onFeedState(report.key, report.state, symbols, subscribingMs);
+        interruptions().feedIs(report.key, report.state, symbols, subscribingMs);
         if (report.state === 'live') this.#deltaBooks.get(exchange)?.onFeedLive(carried, subscribingMs);
         if (report.state !== 'live') this.converter.interrupt(exchange, symbols);
         this.#feedState(exchange, report);
       },
       onCarried: (key, added) => {
         const symbols = symbolsOf(added);
-        backfill().onFeedState(key, 'connecting', symbols, 0);
+        interruptions().feedIs(key, 'connecting', symbols, 0);
         this.converter.interrupt(exchange, symbols);
       },
       onRenewed: key => {
         const carried = feeds.instrumentsOf(key);
-        backfill().onFeedState(key, 'live', symbolsOf(carried), 0);
+        interruptions().feedIs(key, 'live', symbolsOf(carried), 0);
         this.#deltaBooks.get(exchange)?.onFeedLive(carried, 0);
       },
       onInstruments: instruments => {
