@@ -3,6 +3,7 @@ import type { Cluster } from './cluster.ts';
 import { expectLawful } from './expect-lawful.ts';
 import { spread } from './figures.ts';
 import { machineNow } from './machine-clock.ts';
+import { OwnStalls } from './own-stalls.ts';
 import { ProductClient } from './product-client.ts';
 import { Watch } from './watch.ts';
 
@@ -17,6 +18,8 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
   const watch = await Watch.begin(cluster);
   const silencesMs: number[] = [];
   const stallsMs: number[] = [];
+  const own = new OwnStalls();
+  const ownStallsMs: number[] = [];
   const tookMs: number[] = [];
   const longest: string[] = [];
   const productMs: number[] = [];
@@ -31,12 +34,15 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
       await watch.goHome();
       const leader = await cluster.leader();
       const { epoch } = await leader.health();
+      own.reset();
+      await watch.hearsAfter(machineNow());
       const at = machineNow();
       expect(await leader.terminate()).toBe('0');
       tookMs.push(machineNow() - at);
       await watch.epochAfter(epoch, 20_000);
       await watch.hearsAfter(machineNow() + AFTERWARDS_MS);
       const until = machineNow();
+      ownStallsMs.push(own.worstMs);
       longest.push(watch.longestSilence(at, until));
       silencesMs.push(watch.longestSilenceMs(at, until));
       productMs.push(...products.map(product => product.silenceMs(at, until)));
@@ -48,7 +54,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
     console.log(
       `${rounds} × SIGTERM of the leader: longest silence of any client ${spread(silencesMs)}; ` +
         `(of the product's own clients ${spread(productMs)}); ` +
-        `the control process stalled ${spread(stallsMs)}; the old leader was gone after ${spread(tookMs)}\n${judgement.figures}`,
+        `the control process stalled ${spread(stallsMs)}, and the one that listens ${spread(ownStallsMs)}; the old leader was gone after ${spread(tookMs)}\n${judgement.figures}`,
     );
     expectLawful(cluster, judgement);
     for (const { excused, gaps } of judgement.trades.values())
@@ -60,6 +66,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
     });
   } finally {
     watch.stop();
+    own.stop();
     for (const { source } of products) source.stop();
   }
 }

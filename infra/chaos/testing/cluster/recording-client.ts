@@ -1,6 +1,5 @@
 import { WebSocket } from 'ws';
 import { closeVerdict } from '../../../../shared/wire/close-codes.ts';
-import { decodeMessage } from '../../../../shared/wire/json-codec.ts';
 import type { Batch, ServerMessage, Snapshot } from '../../../../shared/wire/messages.ts';
 import { type Position, positionToQuery } from '../../../../shared/wire/position.ts';
 import type { Heard } from '../../heard-message.ts';
@@ -8,6 +7,7 @@ import type { Delivery } from '../../stream-delivery.ts';
 import { machineNow } from './machine-clock.ts';
 import { PartJoiner } from './part-joiner.ts';
 import { PlainConsumer } from './plain-consumer.ts';
+import { decodeShared } from './shared-messages.ts';
 
 export type Connection = {
   readonly number: number;
@@ -200,7 +200,7 @@ export class RecordingClient {
 
   #message(connection: Connection, at: number, text: string): void {
     this.#lastAt = at;
-    const decoded = decodeMessage(text);
+    const decoded = decodeShared(text);
     if (!decoded.ok) {
       this.malformed.push(text.slice(0, 200));
       return;
