@@ -126,10 +126,9 @@ export class Infrastructure {
     return { tails, failures, higher: higher.some(writer => writer > 0) ? Math.max(...higher) : null };
   }
 
-  publish({ epoch, log, onFenced }: PublishTerm): void {
+  publish({ onFenced, ...publication }: PublishTerm): void {
     const term: PublishTerm = {
-      epoch,
-      log,
+      ...publication,
       onFenced: higher => {
         // The first path that says so speaks for all.
         if (this.#term !== term) return;

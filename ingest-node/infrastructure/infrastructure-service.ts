@@ -55,6 +55,8 @@ export type OpenedInfrastructure = {
 export type PublishTerm = {
   readonly epoch: number;
   readonly log: StreamLog;
+  /** The leader before said where it ended, and the log goes on from there: nobody can have read anything else. */
+  readonly continues?: boolean;
   /** A higher writer was found: this node no longer leads. Said once, after which the service publishes nothing. */
   readonly onFenced: (higher: number) => void;
 };

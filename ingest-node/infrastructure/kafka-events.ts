@@ -95,8 +95,9 @@ export class KafkaEvents {
     this.#loop.wake();
   }
 
-  #hasWork({ log }: EventsTerm): boolean {
-    if (this.#arrived === null) return false;
+  #hasWork({ epoch, log }: EventsTerm): boolean {
+    // Not before the stream has something of this term: everybody waits for that.
+    if (this.#arrived === null || this.#arrived.epoch < epoch) return false;
     return this.#done === null || this.#isBehind(log) || this.#pieceOf(log) !== null;
   }
 

@@ -196,13 +196,18 @@ export class PathPublisher {
       this.#cursor = null;
       return;
     }
-    if (unit === null || unit.position.epoch === term.epoch) {
+    const isOurs = unit === null || unit.position.epoch === term.epoch;
+    // From where all readers stand by the same end nobody can have taken a wrong turn: they need not wait for the way back.
+    if (isOurs && (unit === null || !term.continues)) {
       await this.#writeBeginning(term);
       if (this.#term !== term) return;
     }
     // The state belongs to this very moment: while the unit is on its way the log goes on.
-    const snapshot = cursor.isCaughtUp && this.#isSnapshotDue(term.log) ? this.#takeSnapshot(term) : null;
+    const isDue = this.#beginning === null && cursor.isCaughtUp && this.#isSnapshotDue(term.log);
+    const snapshot = isDue ? this.#takeSnapshot(term) : null;
     if (unit !== null && !(await this.#append(term, unit))) return;
+    if (isOurs) await this.#writeBeginning(term);
+    if (this.#term !== term) return;
     if (snapshot !== null) await this.#writeSnapshot(term, snapshot);
     else if (unit === null) await this.#beat(term, cursor);
   }
@@ -279,7 +284,7 @@ export class PathPublisher {
     return { writer: epoch, position, lineage, messages: log.snapshotMessages('full', 'initial') };
   }
 
-  /** Before the first batch of the term, unless the path was away until what follows the beginning was forgotten. */
+  /** Beside the first batch of the term, unless the path was away until what follows the beginning was forgotten. */
   async #writeBeginning(term: PublishTerm): Promise<void> {
     const beginning = this.#beginning;
     this.#beginning = null;

@@ -13,12 +13,16 @@ export type LeaderInstrumentsOptions = {
 };
 
 const RETRY_AFTER_MS = 1_000;
+/** Whoever has begun to lead has better things to do at first, and so has everybody who turns to it. */
+const NOT_BEFORE_MS = 1_000;
 const ANSWER_WITHIN_MS = 3_000;
 
 /** The market lists of the node that leads, for a follower: it asks no exchange itself. */
 export class LeaderInstruments {
   readonly #options: Required<LeaderInstrumentsOptions>;
   #origin: string | null = null;
+  /** Of this leader or one before. */
+  #hasLists = false;
   #cancel: CancelTimer = () => {};
 
   constructor(options: LeaderInstrumentsOptions) {
@@ -31,7 +35,9 @@ export class LeaderInstruments {
     if (origin === this.#origin) return;
     this.#origin = origin;
     this.#cancel();
-    if (origin !== null) void this.#read(origin);
+    if (origin === null) return;
+    if (this.#hasLists) this.#cancel = this.#options.clock.setTimer(NOT_BEFORE_MS, () => void this.#read(origin));
+    else void this.#read(origin);
   }
 
   async #read(origin: string): Promise<void> {
@@ -59,6 +65,7 @@ export class LeaderInstruments {
     const byExchange = Map.groupBy(instruments, ({ exchange }) => exchange);
     // A leader that has just begun knows none yet; an older list is better than that.
     for (const [exchange, list] of byExchange) onInstruments(exchange, list);
+    this.#hasLists ||= byExchange.size > 0;
     if (byExchange.size === 0) throw new Error('no market list yet');
   }
 }
