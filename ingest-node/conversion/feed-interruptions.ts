@@ -69,7 +69,7 @@ export class FeedInterruptions {
    *
    * @param subscribingMs how long a new socket takes to ask for all of them: until then trades may still go by unseen
    */
-  feedIs(key: string, state: FeedStateName, symbols: Iterable<string>, subscribingMs: number): void {
+  onFeedState(key: string, state: FeedStateName, symbols: Iterable<string>, subscribingMs: number): void {
     if (!this.#isRunning) return;
     const carried = [...symbols];
     this.#cancelSettling(key);

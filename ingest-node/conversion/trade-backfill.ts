@@ -2,9 +2,9 @@
  * Fetches the trades that one exchange's feeds missed, and declares as a `gap` what cannot be had.
  *
  * `feed-interruptions.ts` says when something may have been missed, `trade-continuity.ts` what, and `trade-fetcher.ts`
- * reads past trades within the exchange's limits: here what the second suspects becomes a task of the third. A task ends with its trades
- * published, once and in order, or with one gap; never in silence but for a stop, after which the next start finds the same
- * interruption in the same memory.
+ * reads past trades within the exchange's limits: here what the second suspects becomes a task of the third. A task ends
+ * with its trades published, once and in order, or with one gap; never in silence but for a stop, after which the next start
+ * finds the same interruption in the same memory.
  */
 import type { Clock } from '../../shared/base/clock.ts';
 import type { ExchangeName } from '../../shared/model/exchange.ts';
@@ -236,6 +236,7 @@ export class TradeBackfill {
 
   #interrupted(symbols: readonly string[], since?: EpochMillis): void {
     this.#continuity.interrupt(symbols, since);
+    // Its socket is open: what it has missed can be asked for at once.
     if (since !== undefined) this.#ask(symbols);
   }
 

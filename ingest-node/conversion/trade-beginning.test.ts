@@ -18,8 +18,8 @@ function list({ backfill }: TradeWorld, status: InstrumentStatus | 'absent'): vo
 
 /** The list is followed by sockets that carry the new market too. */
 function carry({ backfill }: TradeWorld): void {
-  backfill.interruptions.feedIs(FEED, 'connecting', [NEW], 0);
-  backfill.interruptions.feedIs(FEED, 'live', ['BTC/KRW', NEW], 0);
+  backfill.interruptions.onFeedState(FEED, 'connecting', [NEW], 0);
+  backfill.interruptions.onFeedState(FEED, 'live', ['BTC/KRW', NEW], 0);
 }
 
 function createWorld(ids: TradeHistory['ids']): TradeWorld {

@@ -1,9 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
+import { systemClock } from '../../shared/base/clock.ts';
 import { feed, orderBook, ticker, trade } from '../../shared/model/testing/market-events.ts';
 import type { InfrastructureService } from './infrastructure-service.ts';
+import { KafkaConnection } from './kafka-connection.ts';
 import { GAP_TYPE } from './kafka-event-records.ts';
+import { KafkaEvents } from './kafka-events.ts';
 import type { KafkaService } from './kafka-service.ts';
 import { EventsReader, type ReadEvent } from './testing/events-reader.ts';
 import { startKafkaPath } from './testing/kafka-path.ts';
@@ -95,6 +98,26 @@ describeWithService('kafka', 'the events of a Kafka', () => {
     successor.lead(LATER);
     for (let round = 0; round < 10; round++) sealRound(successor);
     await untilComplete(successor);
+  });
+
+  test('[HND1] a new leader asks nothing for them before the stream has something of its term', async () => {
+    const clock = systemClock;
+    const [own, other] = [1, 2].map(() => new KafkaConnection({ brokers: [kafka.brokers], clock }));
+    const events = new KafkaEvents({ connection: own!, clock, partitions: 12, paceMs: 0, random: Math.random });
+    const { log } = leader;
+    leader.beginEpoch(EPOCH);
+    sealRound(leader);
+    leader.beginEpoch(LATER);
+    events.begin({ epoch: LATER, log });
+    events.arrived({ epoch: EPOCH, offset: 6 });
+    // In the time that it takes somebody else to dial and be answered nobody is dialled.
+    await expect(other!.partitions('none')).rejects.toMatchObject({ type: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    expect(own!.sockets).toBe(0);
+    sealRound(leader);
+    events.arrived(log.position);
+    await vi.waitUntil(() => events.position?.epoch === LATER, { timeout: HEALED_WITHIN_MS });
+    events.end();
+    for (const connection of [own!, other!]) connection.close();
   });
 
   // The broker's own restart takes most of it.

@@ -170,7 +170,7 @@ export class Leader {
         const symbols = feeds.instrumentsOf(key).map(({ symbol }) => symbol);
         this.converter.beginCandles(feeds.exchange, symbols, now, { feed: key, isFirst: true });
         if (state !== 'live') this.#interruptForGood(feeds.exchange, symbols);
-        this.missedTrades.of(feeds.exchange).interruptions.feedIs(key, state, symbols, 0);
+        this.missedTrades.of(feeds.exchange).interruptions.onFeedState(key, state, symbols, 0);
       }
     }
   }
@@ -314,19 +314,19 @@ export class Leader {
         const carried = feeds.instrumentsOf(report.key);
         const subscribingMs = this.#subscribingMs(exchange, carried);
         const symbols = symbolsOf(carried);
-        interruptions().feedIs(report.key, report.state, symbols, subscribingMs);
+        interruptions().onFeedState(report.key, report.state, symbols, subscribingMs);
         if (report.state === 'live') this.#deltaBooks.get(exchange)?.onFeedLive(carried, subscribingMs);
         if (report.state !== 'live') this.converter.interrupt(exchange, symbols);
         this.#feedState(exchange, report);
       },
       onCarried: (key, added) => {
         const symbols = symbolsOf(added);
-        interruptions().feedIs(key, 'connecting', symbols, 0);
+        interruptions().onFeedState(key, 'connecting', symbols, 0);
         this.converter.interrupt(exchange, symbols);
       },
       onRenewed: key => {
         const carried = feeds.instrumentsOf(key);
-        interruptions().feedIs(key, 'live', symbolsOf(carried), 0);
+        interruptions().onFeedState(key, 'live', symbolsOf(carried), 0);
         this.#deltaBooks.get(exchange)?.onFeedLive(carried, 0);
       },
       onInstruments: instruments => {

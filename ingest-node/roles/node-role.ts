@@ -203,7 +203,7 @@ export class NodeRole {
     this.#follower.stop('about to lead');
     try {
       const fence = infrastructure.fence.bind(infrastructure);
-      const { lineage, isAgreed, read, faults } = await takeOver({
+      const { lineage, continues, read, faults } = await takeOver({
         epoch: term.epoch,
         log,
         clock,
@@ -219,7 +219,7 @@ export class NodeRole {
       infrastructure.publish({
         epoch: term.epoch,
         log,
-        continues: isAgreed,
+        continues,
         onFenced: higher => this.outranked(term.epoch, `a path is fenced by writer ${higher}`),
       });
       this.#endWarmUp();

@@ -60,20 +60,20 @@ describe('[HND1] a leader that has said where it ended', () => {
     const staged = stage({ own: 5, onPath: 5 });
     const { lineage, ...report } = await run(staged, never, { epoch: 10, offset: 5 });
     expect(lineage.at(-1)).toEqual({ epoch: 10, end: 5 });
-    expect(report).toEqual({ isAgreed: true, read: null, faults: [] });
+    expect(report).toEqual({ continues: true, read: null, faults: [] });
   });
 
   test('leads nobody back who went astray before it, where it has sealed nothing itself', async () => {
     const staged = stage({ own: 5, onPath: 5 });
     staged.log.beginEpoch(11, [...staged.log.lineage, { epoch: 10, end: 5 }]);
-    const { lineage, isAgreed } = await run(staged, never, { epoch: 11, offset: 0 });
-    expect([lineage.at(-2), isAgreed]).toEqual([{ epoch: 10, end: 5 }, false]);
+    const { lineage, continues } = await run(staged, never, { epoch: 11, offset: 0 });
+    expect([lineage.at(-2), continues]).toEqual([{ epoch: 10, end: 5 }, false]);
   });
 
   test('is read to its end by who has not', async () => {
     const staged = stage({ own: 3, onPath: 5 });
-    const { lineage, isAgreed } = await run(staged, staged.report, { epoch: 10, offset: 5 });
-    expect([lineage.at(-1), isAgreed]).toEqual([{ epoch: 10, end: 5 }, false]);
+    const { lineage, continues } = await run(staged, staged.report, { epoch: 10, offset: 5 });
+    expect([lineage.at(-1), continues]).toEqual([{ epoch: 10, end: 5 }, false]);
     expect(staged.told).toEqual(['4', '5']);
   });
 });
@@ -81,8 +81,8 @@ describe('[HND1] a leader that has said where it ended', () => {
 describe('[EPO1] the longest tail is the end of the old epoch', () => {
   test("a path's, of which the rest is read", async () => {
     const staged = stage({ own: 3, onPath: 5 });
-    const { lineage, isAgreed, read, faults } = await run(staged);
-    expect(isAgreed).toBe(false);
+    const { lineage, continues, read, faults } = await run(staged);
+    expect(continues).toBe(false);
     expect(lineage).toEqual([
       { epoch: 8, end: 4 },
       { epoch: 10, end: 5 },
@@ -112,7 +112,7 @@ describe('[EPO1] the longest tail is the end of the old epoch', () => {
 
   test('a node that has followed nothing cannot vouch for what came after it: a loss for all readers', async () => {
     const staged = stage({ own: 0, onPath: 5 });
-    expect(await run(staged)).toEqual({ lineage: [], isAgreed: false, read: null, faults: [] });
+    expect(await run(staged)).toEqual({ lineage: [], continues: false, read: null, faults: [] });
     expect(staged.log.position.epoch).toBe(0);
     expect(staged.path.requests).toEqual([]);
   });

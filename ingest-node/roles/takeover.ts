@@ -27,7 +27,7 @@ export type TakeoverReport = {
   /** To begin the new epoch with. */
   readonly lineage: Lineage;
   /** By the word of their last leader, too, and it had sealed something: no reader can have followed anybody else. */
-  readonly isAgreed: boolean;
+  readonly continues: boolean;
   /** What the log lacked and was read from a path: its name, and from where to where. */
   readonly read: { readonly path: string; readonly from: Position; readonly to: Position } | null;
   /** Paths that could not be asked or read, and why. */
@@ -64,12 +64,13 @@ const PATH_WITHIN_MS = 300;
 export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport> {
   const { epoch, log, clock, end, fence, read = catchUp } = options;
   const isThere = end !== null && log.position.epoch > 0 && comparePositions(log.position, end) === 0;
-  const isAgreed = isThere && end.offset > 0;
-  if (isThere) return { lineage: extendLineage(log.lineage, log.position), isAgreed, read: null, faults: [] };
+  if (isThere) {
+    return { lineage: extendLineage(log.lineage, log.position), continues: end.offset > 0, read: null, faults: [] };
+  }
   const { tails, failures, higher } = await fence(epoch, PATH_WITHIN_MS);
   if (higher !== null) throw new OutrankedError(higher);
   const faults = failures.map(({ name, error }) => `${name}: ${error.message}`);
-  if (log.position.epoch === 0) return { lineage: [], isAgreed, read: null, faults };
+  if (log.position.epoch === 0) return { lineage: [], continues: false, read: null, faults };
   let taken: TakeoverReport['read'] = null;
   for (const { name, tail, source } of tails) {
     const { position: to } = tail;
@@ -90,5 +91,5 @@ export async function takeOver(options: TakeoverOptions): Promise<TakeoverReport
     if (caughtUp.outcome === 'reached') break;
     faults.push(`${name}: ${caughtUp.reason ?? caughtUp.outcome}`);
   }
-  return { lineage: extendLineage(log.lineage, log.position), isAgreed, read: taken, faults };
+  return { lineage: extendLineage(log.lineage, log.position), continues: false, read: taken, faults };
 }

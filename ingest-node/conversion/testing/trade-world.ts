@@ -127,7 +127,7 @@ export class TradeWorld {
   }
 
   feed(state: 'live' | 'down'): void {
-    this.backfill.interruptions.feedIs(FEED, state, this.#symbols, 0);
+    this.backfill.interruptions.onFeedState(FEED, state, this.#symbols, 0);
   }
 
   async pass(ms: number): Promise<void> {

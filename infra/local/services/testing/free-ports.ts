@@ -6,8 +6,8 @@ import { isFree } from '../ports.ts';
  */
 const LOWEST = 20_000;
 /** Test processes that run at once have a part each, or one would take what another's server gives up meanwhile. */
-const PARTS = 2;
-const PER_PART = 6_000;
+const PARTS = 8;
+const PER_PART = 1_500;
 
 const from = LOWEST + (Number(process.env['VITEST_POOL_ID'] ?? 0) % PARTS) * PER_PART;
 /** Ports are handed out in turn, from a place drawn by lot: none again before all the others were. */
