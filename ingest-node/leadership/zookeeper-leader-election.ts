@@ -15,6 +15,7 @@ import type {
   NodeInfo,
   TermEnd,
 } from './leader-election.ts';
+import { NamesakeWatch } from './namesake-watch.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { wordsFor } from './state-words.ts';
 import type { ZookeeperClient } from './zookeeper-client.ts';
@@ -40,8 +41,6 @@ export type ZookeeperElectionOptions = {
 const MEMORY_TIMEOUT_MS = 500;
 /** At the start, when it has not answered for so long. */
 const UNREACHED_AFTER_MS = 3_000;
-/** Longer than the session of an earlier life of this node can last by the usual settings. */
-const NAMESAKE_AFTER_MS = 15_000;
 /** After ZooKeeper refused what should work: access lists, quotas. */
 const REFUSAL_BACKOFF = { baseMs: 500, capMs: 30_000 };
 
@@ -78,9 +77,7 @@ export class ZookeeperLeaderElection implements LeaderElection {
   #cancelRetry: CancelTimer = () => {};
   #cancelRoll: CancelTimer = () => {};
   #cancelUnreached: CancelTimer = () => {};
-  /** Since when another one of our name is in the queue (monotonic). */
-  #namesakeSince: number | null = null;
-  #isNamesakeTold = false;
+  readonly #namesakes: NamesakeWatch;
 
   constructor(options: ZookeeperElectionOptions) {
     const { clock, identity, address, random = Math.random } = options;
@@ -91,6 +88,9 @@ export class ZookeeperLeaderElection implements LeaderElection {
     this.#leadership = new ComponentMonitor('leadership', clock);
     this.#own = new ZookeeperOwnNode(identity, clock.now());
     this.#queue = new ZookeeperQueue(this.#own, clock);
+    this.#namesakes = new NamesakeWatch(clock, () => {
+      options.logger.warn({ nodeId: identity.node }, 'another node has the same name: give each its own NODE_ID');
+    });
     this.#session = new ZookeeperSession({
       address,
       clock,
@@ -353,23 +353,8 @@ export class ZookeeperLeaderElection implements LeaderElection {
     return this.#attempt(async client => {
       await this.#own.write(client);
       await this.#roll.call(client, this.#own.name);
-      this.#watchForNamesake();
+      this.#namesakes.look(this.#own.record, this.#roll.others);
     });
-  }
-
-  /** An earlier life of this node stands in the queue until its session is over, and says nothing new meanwhile. */
-  #watchForNamesake(): void {
-    const { clock, logger } = this.#options;
-    const { node, startedAt } = this.#own.record;
-    const isThere = this.#roll.others.some(other => other.node === node && other.startedAt !== startedAt);
-    if (!isThere) {
-      this.#namesakeSince = null;
-      return;
-    }
-    this.#namesakeSince ??= clock.monotonic();
-    if (this.#isNamesakeTold || clock.monotonic() - this.#namesakeSince < NAMESAKE_AFTER_MS) return;
-    this.#isNamesakeTold = true;
-    logger.warn({ nodeId: node }, 'another node has the same name: give each its own NODE_ID');
   }
 
   #askMemories(): Promise<RememberedEpochs> {
