@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { SESSION_TIMEOUT_MS, ZookeeperWorld } from './testing/zookeeper-world.ts';
+import { ZookeeperClient } from './zookeeper-client.ts';
+import { pathOf } from './zookeeper-layout.ts';
 
 const PATIENCE = { readyWithinMs: 60_000 };
 const TAKEOVER_MS = SESSION_TIMEOUT_MS + 1_000;
@@ -45,6 +47,28 @@ describeWithService('zookeeper', '[HND1] a handover by ZooKeeper', () => {
     const words = times.map(ms => ms.toFixed(1)).join(' ');
     console.info(`from release to lead, ms: ${words}`);
     expect(times[5]).toBeLessThan(200);
+  });
+
+  test('a successor that is ready asks for its term and for nothing else, and loses it with its place all the same', async () => {
+    const [leader, next] = [await join('node-1'), await join('node-2')];
+    const { epoch } = await leader.owner.leads();
+    const answer = leader.election.handOver(PATIENCE);
+    await next.owner.event('prepare');
+    next.election.ready();
+    expect(await answer).toBe('ready');
+    // Part of every look for a place.
+    const looking = vi.spyOn(ZookeeperClient.prototype, 'watchEnd');
+    onTestFinished(() => looking.mockRestore());
+    await leader.election.release({ epoch, offset: 7 });
+    const { term, previous } = await next.owner.event('lead');
+    expect(previous).toEqual({ epoch, end: 7 });
+    expect(looking).not.toHaveBeenCalled();
+    const hand = await world.hand();
+    const [place] = await hand.children('/leadership/candidates');
+    await hand.commit([{ type: 'remove', path: pathOf(place!) }]);
+    await hand.close();
+    expect(await next.owner.event('stopLeading')).toMatchObject({ term });
+    expect(term.mayWrite()).toBe(false);
   });
 
   test('the leader dies while it waits: the named one leads, the end is not known, and whoever asked is answered', async () => {

@@ -54,6 +54,8 @@ export class ZookeeperQueue {
   /** Named by us, and ready to lead after us. */
   #successor: Named | null = null;
   #strange: readonly string[] = [];
+  /** The link over which the end of our own node is watched. */
+  #watchedBy: ZookeeperClient | null = null;
 
   constructor(own: ZookeeperOwnNode, clock: Clock) {
     this.#own = own;
@@ -96,6 +98,8 @@ export class ZookeeperQueue {
    * @param onChange who stands before us, or the newest term, has changed: look again
    */
   async look(client: ZookeeperClient, sessionId: string, onOwnEnd: () => void, onChange: () => void): Promise<Place> {
+    const inherited = await this.#inheritedTerm(client, onChange);
+    if (inherited !== null) return { kind: 'first', term: inherited };
     const names = await this.#own.take(client);
     const own = this.#own.name ?? '';
     const strange = names.filter(name => readCandidateName(name) === null);
@@ -245,6 +249,17 @@ export class ZookeeperQueue {
     return null;
   }
 
+  /**
+   * The term that the leader before us has written for us, if it has: it saw in the same step that our node is there, so
+   * nothing else need be asked while everybody waits.
+   */
+  async #inheritedTerm(client: ZookeeperClient, onChange: () => void): Promise<NewestTerm | null> {
+    // Over another link our end would have to be watched anew.
+    if (this.#own.record.readyAfter === null || this.#watchedBy !== client) return null;
+    const newest = await this.#readTerm(client, onChange, []);
+    return newest.record?.candidate === this.#own.name ? newest : null;
+  }
+
   /** Why our node is not ours, if it is not; otherwise its end is watched. */
   async #ownLoss(client: ZookeeperClient, sessionId: string, onEnd: () => void): Promise<string | null> {
     const own = this.#own.name ?? '';
@@ -252,6 +267,7 @@ export class ZookeeperQueue {
     if (state === null) return `${own} was removed`;
     if (state.ephemeralOwner !== sessionId) return `${own} belongs to another session`;
     await client.watchEnd(pathOf(own), onEnd);
+    this.#watchedBy = client;
     return null;
   }
 

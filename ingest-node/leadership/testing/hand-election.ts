@@ -4,6 +4,7 @@ import type {
   LeaderElection,
   LeadershipEvent,
   NodeInfo,
+  PreviousTerm,
   Term,
 } from '../leader-election.ts';
 
@@ -20,10 +21,10 @@ export class HandElection implements LeaderElection {
     this.#onEvent = onEvent;
   }
 
-  lead(epoch: number): void {
+  lead(epoch: number, previous: PreviousTerm | null = null): void {
     const term = { epoch, mayWrite: () => this.#term === term };
     this.#term = term;
-    this.#onEvent({ type: 'lead', term, previous: null });
+    this.#onEvent({ type: 'lead', term, previous });
   }
 
   /** The node that leads means to leave. */
