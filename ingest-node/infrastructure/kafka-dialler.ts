@@ -116,6 +116,7 @@ export class KafkaDialler {
       throw lockout ?? error;
     }
     brokers.admitted(address);
+    await loadWriting(broker);
     return broker;
   }
 
@@ -168,6 +169,23 @@ async function loadClient() {
   const logger = loggers.default.createLogger({ level: 0, logCreator: () => () => {} });
   return { Broker: broker.default, ConnectionPool: connectionPool.default, logger };
 }
+
+/**
+ * The client reads the files of each request when it is first made. A leader's first are made while everybody waits for
+ * what they carry, so they are read before.
+ */
+async function loadWriting(broker: KafkaBroker): Promise<void> {
+  const { apiKeys, requests } = (await import('kafkajs/src/protocol/requests/index.js')).default;
+  for (const name of WRITING) {
+    try {
+      broker.lookupRequest(apiKeys[name], requests[name])({ topicData: [] });
+    } catch {
+      // A broker that lacks it says so to whoever needs it.
+    }
+  }
+}
+
+const WRITING = ['GroupCoordinator', 'InitProducerId', 'Produce'] as const;
 
 /** The hash of keys that every client of Kafka has. */
 export async function loadMurmur2(): Promise<(key: string) => number> {

@@ -5,6 +5,7 @@ import { trade } from '../../shared/model/testing/market-events.ts';
 import { catchUp } from '../../shared/stream/catch-up.ts';
 import { connect } from '../../shared/stream/testing/suite-consumers.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
+import type { Lineage } from '../../shared/wire/position.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { EVENTS_TOPIC, ONLY, SNAPSHOT_TOPIC, STREAM_TOPIC, writeStreamRecord } from './kafka-layout.ts';
 import { KafkaRefusal } from './kafka-refusal.ts';
@@ -23,9 +24,10 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
     return Object.assign(new KafkaWriter({ connection: on, onFault: fault => faults.push(fault) }), { faults });
   };
 
-  function unit(writer: number, epoch: number, offset: number): PathUnit {
+  function unit(writer: number, epoch: number, offset: number, lineage?: Lineage): PathUnit {
     const event = { ...trade(), offset };
-    const batch = { type: 'batch' as const, writer, epoch, first: offset, next: offset + 1, events: [event] };
+    const known = lineage === undefined ? {} : { lineage };
+    const batch = { type: 'batch' as const, writer, epoch, first: offset, next: offset + 1, ...known, events: [event] };
     const position = at(epoch, offset);
     return {
       writer,
@@ -37,6 +39,11 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
       replaces: false,
       isRepeated: false,
     };
+  }
+
+  async function typesFrom(on: KafkaConnection, offset: number): Promise<(string | undefined)[]> {
+    const { records } = await on.fetch(STREAM_TOPIC, ONLY, offset, { waitMs: 0, maxBytes: 1e6 });
+    return records.map(({ headers }) => headers['type']);
   }
 
   test('topics that cannot be looked at while the stream can do not end the node', async () => {
@@ -103,6 +110,47 @@ describeWithService('kafka', 'the writers of a Kafka', () => {
     expect(reading.events.map(({ offset }) => offset)).toEqual([2, 3]);
     expect(reading.snapshots).toEqual([]);
     reading.close();
+  });
+
+  test('[HND1] [FEN1] where everybody else has said their last the fence is in the first write, and holds from there on', async () => {
+    const on = suite.connect();
+    const [old, successor] = [writerOn(suite.connect()), writerOn(on)];
+    await old.fence(EPOCH);
+    for (const offset of [1, 2]) await old.append(unit(EPOCH, EPOCH, offset));
+    const before = await on.end(STREAM_TOPIC, ONLY);
+    const writing = vi.spyOn(on, 'append');
+    expect(await successor.fence(LATER, true)).toMatchObject({ writer: LATER, position: at(EPOCH, 2) });
+    expect(await on.end(STREAM_TOPIC, ONLY)).toBe(before);
+    const beginning = unit(LATER, LATER, 1, [{ epoch: EPOCH, end: 2 }]);
+    const answered = await successor.append({ ...beginning, after: at(EPOCH, 2) });
+    expect(answered).toEqual({ hasMoved: false, lacksSnapshot: false });
+    expect(writing).toHaveBeenCalledTimes(1);
+    expect(await typesFrom(on, before)).toEqual(['fence', 'batch']);
+    await expect(old.append(unit(EPOCH, EPOCH, 3))).rejects.toMatchObject({ name: 'FencedError', higher: LATER });
+    await expect(old.fence(EPOCH, true)).rejects.toMatchObject({ name: 'FencedError', higher: LATER });
+    const source = new KafkaSource({ name: 'kafka', connect: suite.connect, clock: systemClock });
+    const reading = connect(source, { position: at(EPOCH, 1), cut: 'full' });
+    await until(() => reading.position?.epoch === LATER);
+    expect(reading.events.map(({ offset }) => offset)).toEqual([2, 1]);
+    reading.close();
+  });
+
+  test('[FEN1] [EPO1] who writes after having said their last is found by the first write behind it', async () => {
+    const on = suite.connect();
+    const [old, successor] = [writerOn(suite.connect()), writerOn(on)];
+    await old.fence(EPOCH);
+    await old.append(unit(EPOCH, EPOCH, 1));
+    // Under a name of its own, as where the broker has forgotten the common one.
+    expect((await successor.fence(LATER, true)).position).toEqual(at(EPOCH, 1));
+    const [message] = unit(EPOCH, EPOCH, 2).messages;
+    const numbers = { writer: EPOCH, epoch: EPOCH, part: 1, parts: 1, start: 1, lineage: [], first: 2, next: 3 };
+    await suite.connect().append(STREAM_TOPIC, ONLY, [writeStreamRecord({ ...numbers, type: 'batch' }, message!)]);
+    const beat = encodeMessage(heartbeatAt(LATER, LATER, 0));
+    expect(await successor.beat(LATER, at(EPOCH, 1), beat)).toMatchObject({ hasMoved: true });
+    expect(successor.faults).toHaveLength(1);
+    // What came in between lies before the fence, which says what it found: nothing of it.
+    expect((await successor.fence(LATER)).position).toEqual(at(EPOCH, 1));
+    await expect(old.append(unit(EPOCH, EPOCH, 3))).rejects.toMatchObject({ name: 'FencedError', higher: LATER });
   });
 
   test('a writer that asks twice for its fence, the first having taken too long, does not shut itself out', async () => {

@@ -43,12 +43,15 @@ type Pen = NamedWriter & {
   lineage: Lineage;
   /** Nothing was written since the fence: what it found is still all there is. */
   isFresh: boolean;
+  /** The fence is still to be written, with whatever comes first. */
+  owesFence: boolean;
 };
 
 /**
  * The writing half of the stream in a Kafka. A fence is two things in this order: the name of the writer is taken at the
  * broker, and a record is written under it. From that record on the broker refuses what anybody wrote under the name
- * before, also what was on its way; so the end of the stream is final there, and each later write needs no question.
+ * before, also what was on its way; so the end of the stream is final there, and each later write needs no question. Where
+ * nobody else writes any more, the record goes with the first write: the end is what was found, or that write tells.
  * Should the broker have forgotten the name, the offset of the next write says that somebody else has written, and every
  * reader drops the lower writer's records (rule ORD2).
  */
@@ -64,9 +67,9 @@ export class KafkaWriter implements PathWriter {
     this.#appender = new KafkaAppender(options.connection);
   }
 
-  async fence(writer: number): Promise<PathTail> {
+  async fence(writer: number, isAlone = false): Promise<PathTail> {
     if (this.#raising?.writer === writer) return this.#raising.tail;
-    const raising = { writer, tail: this.#fence(writer) };
+    const raising = { writer, tail: this.#fence(writer, isAlone) };
     this.#raising = raising;
     try {
       return await raising.tail;
@@ -75,7 +78,7 @@ export class KafkaWriter implements PathWriter {
     }
   }
 
-  async #fence(writer: number): Promise<PathTail> {
+  async #fence(writer: number, isAlone: boolean): Promise<PathTail> {
     const { connection } = this.#options;
     const known = this.#penOf(writer);
     // A new leader fences every path, and then begins to publish: at a moment in which everybody waits for its first batch.
@@ -93,16 +96,24 @@ export class KafkaWriter implements PathWriter {
     topics.catch(() => {});
     const [tail, identity] = await Promise.all(asked);
     if (tail === null || identity === null) await topics;
+    if (isAlone && tail !== null && identity !== null) {
+      if (tail.writer > writer) throw new FencedError('kafka', tail.writer);
+      this.#pen = { ...tail, writer, identity, isFresh: false, owesFence: true, sequences: new Map() };
+      return this.#told(this.#pen);
+    }
     for (let attempt = 1; ; attempt++) {
       try {
         this.#pen = await this.#raise(writer, attempt === 1 ? { tail, identity } : { tail: null, identity: null });
-        const { position, lineage } = this.#pen;
-        if (position !== null) this.#options.onArrived?.(position);
-        return { writer, position, lineage };
+        return this.#told(this.#pen);
       } catch (error) {
         if (!isShutOut(error) || attempt === FENCE_ATTEMPTS) throw error;
       }
     }
+  }
+
+  #told({ writer, position, lineage }: Pen): PathTail {
+    if (position !== null) this.#options.onArrived?.(position);
+    return { writer, position, lineage };
   }
 
   /** @param known the end of the stream and the name, when they were read and taken just now */
@@ -113,7 +124,7 @@ export class KafkaWriter implements PathWriter {
     let tail = known.tail ?? (await this.#readTail());
     if (tail.writer > writer) throw new FencedError('kafka', tail.writer);
     const identity = known.identity ?? (await this.#options.connection.nextIdentity(PEN));
-    const pen: Pen = { ...tail, writer, identity, isFresh: true, sequences: new Map() };
+    const pen: Pen = { ...tail, writer, identity, isFresh: true, owesFence: false, sequences: new Map() };
     while (!(await this.#append(pen, [this.#mark(pen, 'fence')]))) {
       // Somebody wrote between the look and the fence, and nobody can any more: a second record says what is true.
       tail = await this.#readTail(pen.end - 1);
@@ -124,8 +135,7 @@ export class KafkaWriter implements PathWriter {
   }
 
   async append(unit: PathUnit): Promise<PathAnswer> {
-    return this.#write(unit.writer, pen => {
-      const records: KafkaRecord[] = [];
+    return this.#write(unit.writer, (pen, records) => {
       if (unit.replaces || pen.position === null) {
         if (pen.position !== null) records.push(this.#mark(pen, 'gap'));
         pen.start = pen.end + records.length;
@@ -137,20 +147,19 @@ export class KafkaWriter implements PathWriter {
         records.push(this.#record(pen, { type: 'batch', epoch, first, next, part, parts }, message));
       }
       pen.position = unit.position;
-      return records;
     });
   }
 
   beat(writer: number, _after: Position | null, message: string): Promise<PathAnswer> {
-    return this.#write(writer, pen => {
+    return this.#write(writer, (pen, records) => {
       const { epoch, next } = headOf(message);
       const position = leadsTo({ epoch, next });
       // A log that holds nothing more of what the path lacks: a loss, though nothing has followed it yet.
       if (position !== null && position.offset > 0 && comparePositions(position, pen.position ?? NOTHING) > 0) {
         pen.position = position;
-        pen.start = pen.end;
+        pen.start = pen.end + records.length;
       }
-      return [this.#mark(pen, 'heartbeat', message)];
+      records.push(this.#mark(pen, 'heartbeat', message));
     });
   }
 
@@ -189,11 +198,14 @@ export class KafkaWriter implements PathWriter {
     return this.#pen?.writer === writer ? this.#pen : null;
   }
 
-  async #write(writer: number, compose: (pen: Pen) => KafkaRecord[]): Promise<PathAnswer> {
+  async #write(writer: number, compose: (pen: Pen, records: KafkaRecord[]) => void): Promise<PathAnswer> {
     const pen = this.#penOf(writer);
     if (pen === null) return answer(true);
     pen.isFresh = false;
-    const isLevel = await this.#refused(writer, () => this.#append(pen, compose(pen)));
+    const records = pen.owesFence ? [this.#mark(pen, 'fence')] : [];
+    pen.owesFence = false;
+    compose(pen, records);
+    const isLevel = await this.#refused(writer, () => this.#append(pen, records));
     if (isLevel && pen.position !== null) this.#options.onArrived?.(pen.position);
     return answer(!isLevel);
   }

@@ -15,6 +15,17 @@ declare module 'kafkajs/src/producer/partitioners/default/murmur2.js' {
   export default murmur2;
 }
 
+declare module 'kafkajs/src/protocol/requests/index.js' {
+  /** The versions of a request; what they are made of is loaded when one is made. */
+  type RequestDefinition = object;
+  type RequestName = 'GroupCoordinator' | 'InitProducerId' | 'Produce';
+  const protocol: {
+    readonly apiKeys: Readonly<Record<RequestName, number>>;
+    readonly requests: Readonly<Record<RequestName, RequestDefinition>>;
+  };
+  export default protocol;
+}
+
 declare module 'kafkajs/src/broker/index.js' {
   type Headers = Readonly<Record<string, string>>;
   type Partitions<Partition> = readonly { readonly topic: string; readonly partitions: readonly Partition[] }[];
@@ -24,6 +35,8 @@ declare module 'kafkajs/src/broker/index.js' {
     constructor(options: Record<string, unknown>);
     connect(): Promise<void>;
     disconnect(): Promise<void>;
+    /** Once connected: makes the request in the newest version that both sides know, and throws where there is none. */
+    lookupRequest(apiKey: number, definition: object): (options: object) => unknown;
     metadata(topics: readonly string[]): Promise<{
       brokers: { nodeId: number; host: string; port: number }[];
       controllerId: number;

@@ -1,7 +1,6 @@
 import type { Backoff } from '../../shared/base/backoff.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { StreamCursor, type TakenUnit } from '../../shared/stream/cursor.ts';
-import type { StreamLog } from '../../shared/stream/stream-log.ts';
 import { encodeMessage, heartbeatAt } from '../../shared/wire/json-codec.ts';
 import type { Batch } from '../../shared/wire/messages.ts';
 import { comparePositions, type Lineage, type Position } from '../../shared/wire/position.ts';
@@ -36,7 +35,11 @@ export type PathSnapshot = {
 
 /** How a path is written, each call one atomic step that is refused with {@link FencedError} when somebody higher was there. */
 export type PathWriter = {
-  fence(writer: number): Promise<PathTail>;
+  /**
+   * @param isAlone nobody else writes any more, by their own word: the fence may go with the first write, which finds out
+   *   if somebody does
+   */
+  fence(writer: number, isAlone?: boolean): Promise<PathTail>;
   append(unit: PathUnit): Promise<PathAnswer>;
   beat(writer: number, after: Position | null, message: string): Promise<PathAnswer>;
   writeSnapshot(snapshot: PathSnapshot): Promise<void>;
@@ -72,6 +75,8 @@ export class PathPublisher {
   readonly #options: PathPublisherOptions;
   readonly #loop: WriteLoop<PublishTerm>;
   #unlisten: () => void = () => {};
+  /** In this term the path was not, or may not be, as we believed. */
+  #isDoubted = false;
   /** `null`: where the path ends is not known. */
   #cursor: StreamCursor | null = null;
   #tail: Position | null = null;
@@ -93,7 +98,7 @@ export class PathPublisher {
     this.#options = options;
     this.#loop = new WriteLoop({
       ...options,
-      hasWork: ({ log }) => this.#hasWork(log),
+      hasWork: term => this.#hasWork(term),
       step: term => this.#step(term),
       onFailure: (term, error) => this.#failed(term, error),
     });
@@ -102,6 +107,7 @@ export class PathPublisher {
   begin(term: PublishTerm): void {
     this.end();
     this.#published = { epoch: 0, offset: 0 };
+    this.#isDoubted = false;
     this.#snapshotAt = this.#options.clock.monotonic();
     this.#unlisten = term.log.onChange(() => this.#loop.wake());
     this.#beginning = term.log.position.offset === 0 ? this.#takeSnapshot(term) : null;
@@ -171,13 +177,14 @@ export class PathPublisher {
 
   #failed(term: PublishTerm, error: unknown): void {
     this.#cursor = null;
+    this.#isDoubted = true;
     if (!(error instanceof FencedError)) return;
     this.end();
     term.onFenced(error.higher);
   }
 
-  #hasWork(log: StreamLog): boolean {
-    return this.#cursor === null || this.#isBeatDue || this.#isSnapshotDue(log) || !this.#cursor.isCaughtUp;
+  #hasWork(term: PublishTerm): boolean {
+    return this.#cursor === null || this.#isBeatDue || this.#isSnapshotDue(term) || !this.#cursor.isCaughtUp;
   }
 
   /** To look is not to write: a path that is full answers, and takes nothing. */
@@ -203,7 +210,7 @@ export class PathPublisher {
       if (this.#term !== term) return;
     }
     // The state belongs to this very moment: while the unit is on its way the log goes on.
-    const isDue = this.#beginning === null && cursor.isCaughtUp && this.#isSnapshotDue(term.log);
+    const isDue = this.#beginning === null && cursor.isCaughtUp && this.#isSnapshotDue(term);
     const snapshot = isDue ? this.#takeSnapshot(term) : null;
     if (unit !== null && !(await this.#append(term, unit))) return;
     if (isOurs) await this.#writeBeginning(term);
@@ -215,7 +222,7 @@ export class PathPublisher {
   /** Raises the fence, and decides from what the path holds where to go on. */
   async #look(term: PublishTerm): Promise<void> {
     const { log, epoch } = term;
-    const { position } = await this.#options.writer.fence(epoch);
+    const { position } = await this.#options.writer.fence(epoch, term.continues === true && !this.#isDoubted);
     if (this.#term !== term) return;
     const continues =
       position !== null && log.plan(position).kind === 'resume' && comparePositions(position, log.position) <= 0;
@@ -263,14 +270,19 @@ export class PathPublisher {
   }
 
   #heed({ hasMoved, lacksSnapshot }: PathAnswer): void {
-    if (hasMoved) this.#cursor = null;
+    if (hasMoved) {
+      this.#cursor = null;
+      this.#isDoubted = true;
+    }
     if (lacksSnapshot) this.#snapshotPosition = null;
   }
 
-  #isSnapshotDue({ ring, position }: StreamLog): boolean {
+  #isSnapshotDue({ log, continues }: PublishTerm): boolean {
+    const { ring, position } = log;
     const last = this.#snapshotPosition;
     if (this.#cursor === null) return false;
-    if (last === null) return true;
+    // Whoever waits for the first events shall not wait for it besides.
+    if (last === null) return !continues || this.#beginning === null || position.offset > 0;
     // What has not moved has not changed.
     if (comparePositions(last, position) === 0) return false;
     const { clock, snapshotIntervalMs } = this.#options;
