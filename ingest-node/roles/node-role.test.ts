@@ -136,3 +136,21 @@ test('[HND1] a successor is ready when it has heard the past, not before', async
   await expect.poll(() => clock.advanceAndSettle(50).then(() => election.isReady)).toBe(true);
   await role.stop();
 });
+
+test('[HND1] the first batch of a successor waits for nothing: what its own feeds brought meanwhile is in it', async () => {
+  const { election, toy, log, role, published, offer } = withToy();
+  const leader = new Publisher(toy.log);
+  leader.beginEpoch(EPOCH);
+  leader.seal(numberedTrade(1));
+  await role.start();
+  await settle();
+  election.prepare();
+  await settle();
+  offer(numberedTrade(2), quote());
+  // Time stands still.
+  election.lead(EPOCH + 1, { epoch: EPOCH, end: 1 });
+  await settle();
+  expect(log.position).toEqual({ epoch: EPOCH + 1, offset: 2 });
+  expect(published()).toEqual(['2', 'quote']);
+  await role.stop();
+});

@@ -225,6 +225,8 @@ export class NodeRole {
       this.#endWarmUp();
       const owed = this.#owed.take(clock.now());
       this.distributor.offer(owed);
+      // Everybody waits for it: it does not wait for more.
+      this.distributor.seal();
       sessions.setUpstream(term.mayWrite() ? 'live' : 'seeking');
       records.beginTerm(term.epoch);
       this.leader.start();

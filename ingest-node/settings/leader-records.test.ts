@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startMariaDb, type TestMariaDb } from '../../infra/local/services/testing/mariadb.ts';
 import { systemClock } from '../../shared/base/clock.ts';
+import { ManualClock } from '../../shared/base/testing/manual-clock.ts';
 import type { Instrument } from '../../shared/model/instrument.ts';
 import { silentLogger } from '../operations/logger.ts';
 import { LeaderRecords } from './leader-records.ts';
@@ -53,6 +54,22 @@ test('a term, the instruments seen in it, and its end are left behind', async ()
   await expect.poll(async () => (await trading()).map(({ base }) => base), PATIENCE).toEqual(['C1', 'C2']);
   records.endTerm();
   await expect.poll(async () => (await service.terms(1))[0]?.until, PATIENCE).toBeGreaterThan(1_700_000_000_000);
+  await store.close();
+});
+
+test('[HND1] the beginning of a term is written when its first batch is out, a second later', async () => {
+  const store = openStore();
+  await store.migrate();
+  const clock = new ManualClock();
+  const records = new LeaderRecords({ store, clock, logger: silentLogger, node: 'node-1' });
+  const writing = vi.spyOn(store, 'beginTerm');
+  records.beginTerm(7);
+  await clock.advanceAndSettle(900);
+  expect(writing).not.toHaveBeenCalled();
+  await clock.advanceAndSettle(200);
+  expect(writing).toHaveBeenCalledTimes(1);
+  await records.stop();
+  expect(await store.terms(10)).toMatchObject([{ epoch: 7, from: clock.now() - 1_100 }]);
   await store.close();
 });
 

@@ -21,6 +21,8 @@ export type LeaderRecordsOptions = {
 type Deed = { readonly epoch: number; readonly write: () => Promise<LeaderWriteResult> };
 
 const RETRY_AFTER_MS = 1_000;
+/** A new leader has other things to do first: everybody waits for its first batch. */
+const BEGINNING_AFTER_MS = 1_000;
 /** A stop waits this long for what is still to be written. */
 const STOP_WITHIN_MS = 1_500;
 const INSTRUMENTS_AT_ONCE = 200;
@@ -48,7 +50,7 @@ export class LeaderRecords {
     const { store, clock, node } = this.#options;
     const from = clock.now();
     this.#epoch = epoch;
-    this.#addTerm({ epoch, write: () => store.beginTerm({ epoch, node, from }) });
+    this.#addTerm({ epoch, write: () => store.beginTerm({ epoch, node, from }) }, BEGINNING_AFTER_MS);
   }
 
   endTerm(): void {
@@ -81,9 +83,15 @@ export class LeaderRecords {
     this.#cancelRetry();
   }
 
-  #addTerm(deed: Deed): void {
+  #addTerm(deed: Deed, afterMs = 0): void {
     this.#terms = [...this.#terms, deed].slice(-MOST_TERM_DEEDS);
-    this.#begin();
+    if (afterMs === 0) this.#begin();
+    else if (!this.#isWriting) this.#beginLater(afterMs);
+  }
+
+  #beginLater(afterMs: number): void {
+    this.#cancelRetry();
+    this.#cancelRetry = this.#options.clock.setTimer(afterMs, () => this.#begin());
   }
 
   #begin(): void {
@@ -94,7 +102,7 @@ export class LeaderRecords {
   }
 
   async #writeAll(): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { logger } = this.#options;
     try {
       while (this.#terms.length > 0 || this.#lists.size > 0) await this.#writeNext();
       this.#lastError = null;
@@ -106,7 +114,7 @@ export class LeaderRecords {
         'leadership and instruments wait for the database',
       );
       this.#lastError = text;
-      if (!this.#isStopped) this.#cancelRetry = clock.setTimer(RETRY_AFTER_MS, () => this.#begin());
+      if (!this.#isStopped) this.#beginLater(RETRY_AFTER_MS);
     } finally {
       this.#isWriting = false;
     }
