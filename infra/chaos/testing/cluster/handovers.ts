@@ -17,6 +17,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
   await cluster.allWell();
   const watch = await Watch.begin(cluster);
   const silencesMs: number[] = [];
+  const successionsMs: number[] = [];
   const stallsMs: number[] = [];
   const own = new OwnStalls();
   const ownStallsMs: number[] = [];
@@ -45,6 +46,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
       ownStallsMs.push(own.worstMs);
       longest.push(watch.longestSilence(at, until));
       silencesMs.push(watch.longestSilenceMs(at, until));
+      successionsMs.push(...watch.successionsMs(epoch));
       productMs.push(...products.map(product => product.silenceMs(at, until)));
       stallsMs.push(cluster.control.stallMs(at, until));
       await leader.start();
@@ -54,6 +56,7 @@ export async function runHandovers(cluster: Cluster, rounds: number): Promise<vo
     console.log(
       `${rounds} × SIGTERM of the leader: longest silence of any client ${spread(silencesMs)}; ` +
         `(of the product's own clients ${spread(productMs)}); ` +
+        `from the old leader's last batch to the new one's first, for each client ${spread(successionsMs)}; ` +
         `the control process stalled ${spread(stallsMs)}, and the one that listens ${spread(ownStallsMs)}; the old leader was gone after ${spread(tookMs)}\n${judgement.figures}`,
     );
     expectLawful(cluster, judgement);

@@ -204,6 +204,17 @@ export class Watch {
     return Math.max(0, ...clients.map(client => this.silenceMs(client, from, until)));
   }
 
+  /** For each of the clients, how long after the last batch of an epoch the first of a later one came. */
+  successionsMs(epoch: number): number[] {
+    return this.clients.map(({ heard }) => {
+      const batches = heard.flatMap(({ at, message }) =>
+        message.type === 'batch' ? [{ at, epoch: message.epoch }] : [],
+      );
+      const next = batches.findIndex(batch => batch.epoch > epoch);
+      return next <= 0 ? Number.POSITIVE_INFINITY : batches[next]!.at - batches[next - 1]!.at;
+    });
+  }
+
   /** Who was silent for longest, and when: what a round that took too long is told with. */
   longestSilence(from: number, until: number): string {
     const longestMs = this.longestSilenceMs(from, until);
