@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { describeWithService } from '../../infra/local/services/testing/describe-with-service.ts';
 import { startKafka, type TestKafka } from '../../infra/local/services/testing/kafka.ts';
 import { systemClock } from '../../shared/base/clock.ts';
@@ -37,6 +37,15 @@ describeWithService('kafka', 'a connection to a Kafka', () => {
     ]);
     expect([start, end, await connection.end('one', 0), await connection.start('one', 0)]).toEqual([0, 3, 3, 0]);
     await expect(connection.fetch('one', 0, 9, READ)).rejects.toMatchObject({ type: 'OFFSET_OUT_OF_RANGE' });
+  });
+
+  test('whoever waits for news lies still meanwhile', async () => {
+    const end = await connection.end('one', 0);
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    onTestFinished(() => timers.mockRestore());
+    expect((await connection.fetch('one', 0, end, { ...READ, waitMs: 300 })).records).toEqual([]);
+    // The deadline, and nothing every millisecond.
+    expect(timers.mock.calls.length).toBeLessThan(10);
   });
 
   test('[FEN1] a writer is refused from the first record on that its successor has written', async () => {

@@ -160,12 +160,26 @@ function refuseTls(socket: Socket, bytes: Buffer): void {
   if (TLS_ALERT.every((byte, index) => bytes[index] === byte)) socket.destroy(wantsTls());
 }
 
-async function loadClient() {
-  const [broker, connectionPool, loggers] = await Promise.all([
+let loading: ReturnType<typeof load> | null = null;
+
+function loadClient(): ReturnType<typeof load> {
+  loading ??= load();
+  return loading;
+}
+
+async function load() {
+  const [broker, connectionPool, loggers, requestQueue] = await Promise.all([
     import('kafkajs/src/broker/index.js'),
     import('kafkajs/src/network/connectionPool.js'),
     import('kafkajs/src/loggers/index.js'),
+    import('kafkajs/src/network/requestQueue/index.js'),
   ]);
+  const { prototype } = requestQueue.default;
+  const look = prototype.scheduleCheckPendingRequests;
+  // Of itself the client looks at what waits to be sent a thousand times a second, on each connection, though nothing does.
+  prototype.scheduleCheckPendingRequests = function () {
+    if (this.pending.length > 0) look.call(this);
+  };
   const logger = loggers.default.createLogger({ level: 0, logCreator: () => () => {} });
   return { Broker: broker.default, ConnectionPool: connectionPool.default, logger };
 }

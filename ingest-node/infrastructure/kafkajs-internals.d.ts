@@ -4,6 +4,17 @@ declare module 'kafkajs/src/network/connectionPool.js' {
   export default ConnectionPool;
 }
 
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  /** The requests of one connection. */
+  class RequestQueue {
+    /** Those that may not be sent yet. */
+    readonly pending: readonly unknown[];
+    /** Looks at them again after a while. */
+    scheduleCheckPendingRequests(): void;
+  }
+  export default RequestQueue;
+}
+
 declare module 'kafkajs/src/loggers/index.js' {
   const loggers: { createLogger(options: { level: number; logCreator: () => () => void }): unknown };
   export default loggers;
