@@ -44,7 +44,9 @@ const BYTES_PER_MS = 4_096;
  * A partition goes to another broker when its own is restarted: the one that was asked has done nothing, and in a moment
  * another one will.
  */
-const NO_LEADER_YET: ReadonlySet<string> = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+export const NO_LEADER_YET: ReadonlySet<string> = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+/** Those that copy a write took too long. It is there, and may be acknowledged yet. */
+export const NOT_ACKNOWLEDGED = 'REQUEST_TIMED_OUT';
 const LEADER_WITHIN_MS = 1_000;
 const NOT_YET_MS = 50;
 
@@ -151,9 +153,9 @@ export class KafkaCluster {
       return answer;
     } catch (error) {
       call.isOver = true;
-      // A broker that says no may not be the one to ask.
-      this.#leaders = new Map();
       const refusal = refusalOf(error);
+      // A broker that says no may not be the one to ask. One that waited for those that copy it is.
+      if (refusal?.type !== NOT_ACKNOWLEDGED) this.#leaders = new Map();
       if (refusal === null) throw this.#unanswered(call, error as Error);
       this.#hasAnswered = true;
       throw refusal;

@@ -63,6 +63,14 @@ describeWithService('kafka', 'a connection to a Kafka', () => {
     successor.close();
   });
 
+  test('a write that is made again under its number is one write', async () => {
+    const identity = await connection.nextIdentity('numbered');
+    const end = await connection.end('one', 0);
+    const write = (sequence: number) => connection.append('one', 0, [record('x')], { identity, sequence });
+    expect([await write(0), await write(0), await write(1), await write(1)]).toEqual([end, end, end + 1, end + 1]);
+    expect(await connection.end('one', 0)).toBe(end + 2);
+  });
+
   test('of several topics those are created that are missing, and the others are named', async () => {
     const plan = (topic: string) => ({ topic, partitions: 1, settings: {} });
     await expect(connection.createTopics([plan('one'), plan('two')])).rejects.toMatchObject({

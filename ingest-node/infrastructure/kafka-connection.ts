@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/base/clock.ts';
 import { type Address, keyOf } from './kafka-brokers.ts';
-import { type Call, KafkaCluster, type KafkaClusterOptions } from './kafka-cluster.ts';
+import { type Call, KafkaCluster, type KafkaClusterOptions, NO_LEADER_YET, NOT_ACKNOWLEDGED } from './kafka-cluster.ts';
 import { type ClientRecord, loadMurmur2 } from './kafka-dialler.ts';
 import { replicated } from './kafka-replication.ts';
 
@@ -42,6 +42,8 @@ const NO_COORDINATOR_YET = new Set([
   'NOT_COORDINATOR_FOR_GROUP',
   'CONCURRENT_TRANSACTIONS',
 ]);
+/** A write that has a number is known again by it: made once more, it is the same one and waits for its copies again. */
+const NO_LEADER_OR_COPIES_YET: ReadonlySet<string> = new Set([...NO_LEADER_YET, NOT_ACKNOWLEDGED]);
 /** The broker's own deadline for its followers, so that it says what we would only call silence. */
 const ACKNOWLEDGED_WITHIN = 0.8;
 const ALL_REPLICAS = -1;
@@ -124,7 +126,8 @@ export class KafkaConnection {
     records: readonly KafkaRecord[],
     by?: { readonly identity: ProducerIdentity; readonly sequence: number },
   ): Promise<number> {
-    return this.#cluster.ask({ subject: topic, bytes: sizeOf(records) }, async call => {
+    const notYet = by === undefined ? NO_LEADER_YET : NO_LEADER_OR_COPIES_YET;
+    return this.#cluster.ask({ subject: topic, bytes: sizeOf(records), notYet }, async call => {
       const messages = this.#stamped(records);
       const leader = await this.#cluster.leaderOf(call, topic, partition);
       const { topics } = await this.#cluster.from(call, leader, broker =>

@@ -117,11 +117,13 @@ export class ThreeBrokers {
     return new HealthWatch(this.leader.service);
   }
 
-  report(name: string, watch: HealthWatch): void {
+  /** Ends the watch. @returns for how long the reader heard nothing meanwhile, milliseconds */
+  report(name: string, watch: HealthWatch): number {
     watch.stop();
     const { downAfterMs, downMs, reasons } = watch;
     const told = downAfterMs === null ? 'never down' : `down after ${downAfterMs} ms, for ${downMs} ms`;
-    const silence = `the reader heard nothing for ${this.reader.takeLongestSilenceMs()} ms`;
-    console.log([`${name}: ${told}; ${silence}`, ...reasons].join('\n  '));
+    const silenceMs = this.reader.takeLongestSilenceMs();
+    console.log([`${name}: ${told}; the reader heard nothing for ${silenceMs} ms`, ...reasons].join('\n  '));
+    return silenceMs;
   }
 }
