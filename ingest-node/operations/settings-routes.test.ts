@@ -149,7 +149,10 @@ describe('reading and changing', () => {
     const operator = await operate();
     operator.settings.records.beginTerm(1_790_000_000);
     const terms = async () => ((await operator.call('/leadership')).body as { terms: unknown[] }).terms;
-    await expect.poll(terms).toMatchObject([{ epoch: 1_790_000_000, node: 'node-1', until: null }]);
+    // It is written a second later.
+    await expect
+      .poll(terms, { timeout: 10_000 })
+      .toMatchObject([{ epoch: 1_790_000_000, node: 'node-1', until: null }]);
   });
 });
 
