@@ -86,6 +86,7 @@ export class ZookeeperQueue {
   /** The session that our place belonged to is gone. */
   forget(): void {
     this.#own.forget();
+    this.#watchedBy = null;
     this.#term = null;
     this.#successor = null;
   }

@@ -39,7 +39,7 @@ export class LeaderRecords {
   #isWriting = false;
   #lastError: string | null = null;
   #work: Promise<void> = Promise.resolve();
-  #cancelRetry: CancelTimer = () => {};
+  #cancelBeginning: CancelTimer = () => {};
   #isStopped = false;
 
   constructor(options: LeaderRecordsOptions) {
@@ -80,7 +80,7 @@ export class LeaderRecords {
     });
     await Promise.race([this.#work, patience]);
     cancel();
-    this.#cancelRetry();
+    this.#cancelBeginning();
   }
 
   #addTerm(deed: Deed, afterMs = 0): void {
@@ -90,14 +90,14 @@ export class LeaderRecords {
   }
 
   #beginLater(afterMs: number): void {
-    this.#cancelRetry();
-    this.#cancelRetry = this.#options.clock.setTimer(afterMs, () => this.#begin());
+    this.#cancelBeginning();
+    this.#cancelBeginning = this.#options.clock.setTimer(afterMs, () => this.#begin());
   }
 
   #begin(): void {
     if (this.#isWriting) return;
     this.#isWriting = true;
-    this.#cancelRetry();
+    this.#cancelBeginning();
     this.#work = this.#writeAll();
   }
 
